@@ -1,0 +1,170 @@
+"""The contract of a channel: what the way may ask of a door, the door's limits as data, and the one `fit()`.
+
+A channel translates: `split` and `parse` in, `send` out. It is given a callable for what arrived and cannot
+reach the store. Differences between platforms are data (`Limits`, `Abilities`), so the centre never asks which
+platform it speaks to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
+
+from aiohttp import web
+
+from bot.model.messages import Attachment, ConversationKey, Incoming, RawEvent, Sender
+from bot.model.replies import Part, QuickReply, Reply, Speaker
+
+#: Stores events durably; returns how many were new. Raises when the store cannot be written.
+Receive = Callable[[str, Sequence[RawEvent]], Awaitable[int]]
+
+MAX_BODY = 1024 * 1024  # bytes of a webhook's body; larger ones are refused with 413
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a platform accepts in one call. Sources: the platform's own documentation, see each channel."""
+
+    text: int  # characters, counted as `utf16` says
+    caption: int  # characters under an image
+    quick_replies: int  # buttons in one message
+    title: int  # characters of a button
+    payload: int  # bytes of a button's payload; 0: buttons carry none
+    utf16: bool = False  # lengths are counted in UTF-16 units
+    download: int = 20 * 1024 * 1024  # bytes of a customer's file we can fetch
+    per_second: float = 30.0  # sends a second over all conversations
+    per_chat_second: float = 1.0  # sends a second in one conversation
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a platform can do, where platforms differ."""
+
+    ask_location: bool  # a button that shares the position
+    ask_contact: bool  # a button that shares the phone number
+    personas: bool  # shows an agent's name and picture by itself; otherwise the name goes into the text
+    echoes: bool  # shows us what we sent, so an ambiguous send can be reconciled
+    edits: bool  # customers can edit what they wrote
+    reply_window: timedelta | None = None  # after the customer's last message the bot may write this long
+    human_window: timedelta | None = None  # and a person this long
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One part to send. `row` is the outgoing row's id: where the platform echoes metadata, it comes back."""
+
+    key: ConversationKey
+    part: Part
+    row: str
+    speaker: Speaker | None = None
+    human: bool = False  # a person wrote it (the bot's own messages never use the longer window)
+    within_window: bool = True  # the customer wrote within `reply_window`
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The platform's id of the delivered message, "" where it gives none."""
+
+    platform_id: str
+
+
+class Channel(Protocol):
+    """One platform. `name` is its registry name and the last part of its webhook's path."""
+
+    name: str
+    limits: Limits
+    abilities: Abilities
+    static_payloads: frozenset[str]  # payloads of buttons set up on the platform (get started, menus)
+
+    def routes(self, receive: Receive) -> list[web.RouteDef]:
+        """The webhook's routes. They check the caller, split, store through `receive`, then answer 200."""
+
+    async def start(self, receive: Receive) -> None:
+        """Open connections; set the platform up (webhook or long poll). Called once, before the first send."""
+
+    async def stop(self) -> None:
+        """Stop polling and close connections. Nothing may be called after it."""
+
+    def parse(self, raw: RawEvent) -> Incoming:
+        """The event in product words. Raises NotForUs for what carries nothing; never anything else."""
+
+    async def send(self, delivery: Delivery) -> Sent:
+        """Deliver one part. Raises SendError."""
+
+    async def typing(self, key: ConversationKey, speaker: Speaker | None = None) -> None:
+        """Show that someone is typing. Best effort: never raises."""
+
+    async def register(self, speaker: Speaker) -> str | None:
+        """Make a person known to the platform (a persona); the handle to keep, None where there is no such thing.
+
+        Raises SendError. Called once per person and picture.
+        """
+
+    async def profile(self, key: ConversationKey) -> Sender:
+        """The person's name and locale where the platform tells them; an empty Sender otherwise. Never raises."""
+
+    def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
+        """The bytes of a customer's file, in chunks. Raises SendError when it cannot be had any more."""
+
+
+def fit(reply: Reply, limits: Limits, abilities: Abilities, *, speaker: Speaker | None = None) -> list[Part]:
+    """What `reply` becomes on a platform: one part per call, each within the limits.
+
+    Long texts are split at sentence ends; buttons sit under the last part; too many, or ones whose title does
+    not fit, become numbered lines (the customer may type the number). Buttons that ask for what the platform
+    cannot ask are dropped. Where the platform shows no persona the speaker's name leads the text: a person is
+    never anonymous.
+    """
+    quick_replies = tuple(q for q in reply.quick_replies if _possible(q, abilities))
+    text = reply.text
+    if speaker and not abilities.personas and text:
+        text = f"{speaker.name}: {text}"
+    listed = len(quick_replies) > limits.quick_replies or any(
+        _length(q.title, limits) > limits.title or (limits.payload and len(q.payload.encode()) > limits.payload)
+        for q in quick_replies
+    )
+    if listed:
+        lines = "\n".join(f"{n}. {q.title}" for n, q in enumerate(quick_replies, 1))
+        text = f"{text}\n{lines}" if text else lines
+        quick_replies = ()
+    parts: list[Part] = []
+    if reply.image:
+        caption = text if _length(text, limits) <= limits.caption else ""
+        parts.append(Part(text=caption, image=reply.image))
+        text = "" if caption else text
+    parts += [Part(text=piece) for piece in split_text(text, limits)]
+    if quick_replies and parts:
+        parts[-1] = replace(parts[-1], quick_replies=quick_replies)
+    return parts
+
+
+def split_text(text: str, limits: Limits) -> list[str]:
+    """Pieces of at most `limits.text`, cut at the end of a paragraph, a sentence or a word, in that order."""
+    pieces = []
+    rest = text.strip()
+    while _length(rest, limits) > limits.text:
+        head = _head(rest, limits)
+        cut = max((m.end() for m in re.finditer(r"\n\n|(?<=[.!?…])\s", head)), default=0)
+        if cut < len(head) // 3:
+            cut = max(head.rfind("\n"), head.rfind(" ")) + 1 or len(head)
+        pieces.append(rest[:cut].strip())
+        rest = rest[cut:].strip()
+    return [*pieces, rest] if rest else pieces
+
+
+def _head(text: str, limits: Limits) -> str:
+    """The longest beginning of `text` within the limit that does not cut a character in two."""
+    if not limits.utf16:
+        return text[: limits.text]
+    return text.encode("utf-16-le")[: limits.text * 2].decode("utf-16-le", "ignore")
+
+
+def _length(text: str, limits: Limits) -> int:
+    return len(text.encode("utf-16-le")) // 2 if limits.utf16 else len(text)
+
+
+def _possible(quick_reply: QuickReply, abilities: Abilities) -> bool:
+    return {"location": abilities.ask_location, "contact": abilities.ask_contact}.get(quick_reply.kind, True)

@@ -1,0 +1,63 @@
+"""What the dialogue engine asks of the service, as data: it never calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.model.replies import Reply
+
+
+@dataclass(frozen=True)
+class HandoffRequest:
+    """The bot gives up or the customer asks: a person is wanted. `note` is for the agent."""
+
+    reason: str
+    topic: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PromiseMade:
+    """An expected time the bot told the customer; `due` is aware."""
+
+    what: str
+    due: datetime
+    reference: str
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Write to this customer when `subject` is over: `check` asks the engine, `tell` is the turn that tells."""
+
+    subject: str
+    check: str
+    tell: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question to the engine. `events` is the dialogue state of the last turn, as the engine gave it."""
+
+    turn_id: str
+    text: str
+    metadata: dict[str, Any]
+    events: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The engine's answer. `events` is the whole new state; `slots` what this turn learned."""
+
+    replies: tuple[Reply, ...]
+    events: list[dict[str, Any]]
+    slots: dict[str, Any]
+    intent: str
+    confidence: float
+    ranking: tuple[tuple[str, float], ...]
+    handoff: HandoffRequest | None = None
+    promises: tuple[PromiseMade, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    watch_results: tuple[tuple[str, bool], ...] = ()  # (subject, still open)
+    model_id: str = ""
