@@ -1,0 +1,213 @@
+"""What all actions share: the frame that turns a broken system into an honest sentence, and reading a turn.
+
+Texts are never written here: they are responses in `domain/`, so that editors can change them.
+"""
+
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import ActiveLoop, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.backends import Backends, backends
+from actions.backends.base import BackendDown
+
+logger = logging.getLogger(__name__)
+
+ROME = ZoneInfo("Europe/Rome")
+Event = dict[str, Any]
+
+CANCEL = re.compile(
+    r"^\W*(annulla(re|mi)?|lascia(mo)? (stare|perdere)|non importa|non fa niente|niente|stop|basta( così| cosi)?"
+    r"|cancel|never ?mind|forget it|ho cambiato idea)\W*$",
+    re.IGNORECASE,
+)
+#: Intents that never leave a form: they are answers to a question, or nothing recognised at all.
+ANSWERS = frozenset({"affirm", "deny", "inform", "nlu_fallback", "share_location", "share_contact"})
+#: Small talk inside a form is believed only above this confidence: a name or a code easily looks like it.
+SURE = 0.7
+
+
+class CareAction(Action, ABC):
+    """One answer of the bot. A subclass sets `topic` (an intent's name), `name()` and `answer()`.
+
+    An active form ends when another topic's action runs, so that "no, I want my bill" is not followed by the
+    form's question; an action that only interjects sets `keeps_form`.
+    """
+
+    topic: ClassVar[str] = ""
+    keeps_form: ClassVar[bool] = False
+
+    @abstractmethod
+    async def answer(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> list[Event]:
+        """Utter the answer and return the events. May raise BackendDown: the customer is then told the truth."""
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]
+    ) -> list[Event]:
+        """Called by the action server. Half an answer before a failure is dropped: it would contradict the rest."""
+        try:
+            events = await self.answer(dispatcher, tracker, backends())
+        except BackendDown as down:
+            logger.warning("backend down system=%s unsure=%s action=%s", down.system, down.unsure, self.name())
+            dispatcher.messages.clear()
+            say_backend_down(dispatcher, tracker, topic=self.topic, down=down)
+            return end_form()
+        if tracker.active_loop_name and not self.keeps_form:
+            return [*events, *end_form()]
+        return events
+
+
+class CareForm(CareAction, ABC):
+    """A form steered from Python: `name()` is `validate_<form>` and `answer()` is called at each of its turns.
+
+    Rasa calls it when the form starts, for each answer of the customer, and again after an interjection
+    ("ciao") was answered. `answer()` returns
+    - `[SlotSet(...), ask("slot")]` after uttering the question: the form waits for that slot;
+    - `[..., *end_form()]` when it is finished, cancelled or handed over;
+    - `[]` when this message is not meant for the form: another rule answers it.
+    No `utter_ask_*` responses: the form utters its questions itself, so it never says two things at once.
+    """
+
+    keeps_form = True
+
+    def asked(self, tracker: Tracker) -> str | None:
+        """The slot this form asked for in its last question; None when it has just started."""
+        slot = tracker.get_slot("requested_slot")
+        return slot if isinstance(slot, str) else None
+
+    def resumed(self, tracker: Tracker) -> bool:
+        """True when an interjection was just answered and the question must simply be asked again."""
+        names = [event["name"] for event in tracker.events if event.get("event") == "action" and event.get("name")]
+        form = self.name().removeprefix("validate_")
+        while names and names[-1] == form:
+            names.pop()
+        return self.asked(tracker) is not None and bool(names) and names[-1] != "action_listen"
+
+    def leaves(self, tracker: Tracker) -> bool:
+        """True when the message belongs to another topic (look for a valid answer first)."""
+        name, confidence = intent(tracker)
+        if name in ANSWERS or name == self.topic:
+            return False
+        return text(tracker).startswith("/") or confidence >= SURE
+
+
+def ask(slot: str) -> Event:
+    """The event of a form that has asked for `slot` and now waits."""
+    return SlotSet("requested_slot", slot)
+
+
+def end_form() -> list[Event]:
+    """The events that end whatever form is active."""
+    return [ActiveLoop(None), SlotSet("requested_slot", None)]
+
+
+def cancels(tracker: Tracker) -> bool:
+    """True when the customer says "annulla" and means the whole form."""
+    return bool(CANCEL.match(text(tracker)))
+
+
+def hand_off(dispatcher: CollectingDispatcher, tracker: Tracker, *, reason: str, topic: str, note: str) -> None:
+    """Ask for a person, as data. `note` is a short Italian line for the agent, without codes or phone numbers.
+
+    `reason`: asked, not_understood, complaint, topic, backend_down or identity_failed. The bot opens the case
+    and says what happens next: utter at most one warm sentence before.
+    """
+    dispatcher.utter_message(json_message={"handoff": {"reason": reason, "topic": topic, "note": note}})
+
+
+def promise(dispatcher: CollectingDispatcher, what: str, due: datetime, reference: str) -> None:
+    """Record an expected time that the customer has just been told, so that somebody notices when it passes."""
+    if due.tzinfo is None:
+        raise ValueError("a promise needs a time with an offset")
+    dispatcher.utter_message(
+        json_message={"promise": {"what": what, "due": due.isoformat(), "reference": reference}}
+    )
+
+
+def watch(dispatcher: CollectingDispatcher, *, subject: str, check: str, tell: str) -> None:
+    """Ask to be told when `subject` is over: `check` is asked every minute, `tell` is said once it is closed."""
+    dispatcher.utter_message(json_message={"watch": {"subject": subject, "check": check, "tell": tell}})
+
+
+def say_backend_down(
+    dispatcher: CollectingDispatcher, tracker: Tracker, *, topic: str, down: BackendDown
+) -> None:
+    """The honest sentence for a broken system, and a person."""
+    note = f"Il sistema «{down.system}» non risponde."
+    if down.unsure:
+        note += " La richiesta potrebbe essere già partita: controlla prima di rifarla."
+    dispatcher.utter_message(response="utter_backend_down")
+    hand_off(dispatcher, tracker, reason="backend_down", topic=topic, note=note)
+
+
+def metadata(tracker: Tracker) -> dict[str, Any]:
+    """What the bot sent along with this turn: language, turn_id, now, location, contact, cases and so on."""
+    found = (tracker.latest_message or {}).get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def turn_id(tracker: Tracker) -> str:
+    """The inbound event's id: the same event answered twice must create one thing only."""
+    return str(metadata(tracker).get("turn_id") or (tracker.latest_message or {}).get("message_id") or "")
+
+
+def now(tracker: Tracker) -> datetime:
+    """The time of this turn in Europe/Rome, as the bot sees it; the machine's clock without it (rasa shell)."""
+    said = metadata(tracker).get("now")
+    if isinstance(said, str):
+        try:
+            moment = datetime.fromisoformat(said.replace("Z", "+00:00"))
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(ROME)
+    return datetime.now(ROME)
+
+
+def language(tracker: Tracker) -> str:
+    """`it` or `en`."""
+    said = tracker.get_slot("language") or metadata(tracker).get("language")
+    return "en" if said == "en" else "it"
+
+
+def shared_location(tracker: Tracker) -> tuple[float, float] | None:
+    """(latitude, longitude) in degrees, when this turn is a shared location."""
+    place = metadata(tracker).get("location")
+    if not isinstance(place, dict):
+        return None
+    try:
+        latitude, longitude = float(place["latitude"]), float(place["longitude"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
+
+
+def can_share_location(tracker: Tracker) -> bool:
+    """True when the customer's app has a button that shares the position."""
+    return bool(metadata(tracker).get("can_share_location"))
+
+
+def text(tracker: Tracker) -> str:
+    """What the customer wrote or tapped, trimmed."""
+    return str((tracker.latest_message or {}).get("text") or "").strip()
+
+
+def intent(tracker: Tracker) -> tuple[str, float]:
+    """Name and confidence (0-1) of the intent of this message."""
+    found = (tracker.latest_message or {}).get("intent") or {}
+    return str(found.get("name") or ""), float(found.get("confidence") or 0.0)
+
+
+def entity(tracker: Tracker, name: str) -> str | None:
+    """The value of an entity that a button's payload carries, such as /inform{"town": "Bari"}."""
+    value = next(tracker.get_latest_entity_values(name), None)
+    return None if value is None else str(value)
