@@ -1,0 +1,92 @@
+"""Finds customer codes, line numbers and personal facts in what people type on a phone."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from stdnum.it import codicefiscale
+
+from actions.backends.customers import Fact
+
+_CODE = re.compile(r"\bv[\s.]?l[\s.\-–—_/:#]*((?:\d[\s.\-]?){5}\d)(?!\d)", re.IGNORECASE)
+_BARE_CODE = re.compile(r"(?<!\d)(\d[\s.\-]?){5}\d(?!\d)")
+_PHONE = re.compile(r"(?<![\d-])(?:(?:\+|00)39[\s.\-/]?)?((?:0\d|3\d)(?:[\s.\-/]?\d){4,9})(?!\d)")
+_TAX_CODE = re.compile(
+    r"\b[a-z]{6}[\s.\-]?[0-9a-z]{2}[\s.\-]?[a-z][0-9a-z]{2}[\s.\-]?[a-z][0-9a-z]{3}[a-z]\b", re.I
+)
+_FOUR = re.compile(r"(?<!\d)(\d[\s.\-]?\d[\s.\-]?\d[\s.\-]?\d)(?!\d)")
+_DATES = (
+    re.compile(r"(?<!\d)(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?!\d)"),
+    re.compile(r"(?<!\d)(?P<d>\d{1,2})\s?[/.\-\s]\s?(?P<m>\d{1,2})\s?[/.\-\s]\s?(?P<y>\d{4}|\d{2})(?!\d)"),
+    re.compile(r"(?<!\d)(?P<d>\d{2})(?P<m>\d{2})(?P<y>(?:19|20)\d{2})(?!\d)"),
+    re.compile(
+        r"(?<!\d)(?P<d>\d{1,2})(?:°|º|st|nd|rd|th)?\s(?:of\s)?(?P<month>[a-z]{3,9})\.?,?\s(?P<y>\d{4}|\d{2})(?!\d)",
+        re.I,
+    ),
+    re.compile(r"\b(?P<month>[a-z]{3,9})\.?\s(?P<d>\d{1,2})(?:st|nd|rd|th)?,?\s(?P<y>\d{4})(?!\d)", re.I),
+)
+_MONTHS = (
+    ("gen", "jan"), ("feb",), ("mar",), ("apr",), ("mag", "may"), ("giu", "jun"),
+    ("lug", "jul"), ("ago", "aug"), ("set", "sep"), ("ott", "oct"), ("nov",), ("dic", "dec"),
+)  # fmt: skip
+
+
+def find_customer_code(text: str, *, bare: bool) -> str | None:
+    """A customer code as VL-104233. With `bare`, six digits alone count too: right only when the code was asked."""
+    match = _CODE.search(text) or (_BARE_CODE.search(_without_facts(text)) if bare else None)
+    digits = re.sub(r"\D", "", match[0]) if match else ""
+    return f"VL-{digits}" if digits else None
+
+
+def find_phone(text: str) -> str | None:
+    """An Italian line number as digits without the country's prefix: 6 to 11 digits, from 0 or 3."""
+    match = _PHONE.search(_CODE.sub(" ", text))
+    return re.sub(r"\D", "", match[1]) if match else None
+
+
+def find_fact(text: str, *, loose: bool) -> Fact | None:
+    """A codice fiscale, a birth date, or the last digits of a line number. Without `loose` only a codice fiscale."""
+    text = _CODE.sub(" ", text)
+    tax_code = find_tax_code(text)
+    if tax_code or not loose:
+        return Fact("tax_code", tax_code) if tax_code else None
+    born = find_date(text)
+    if born:
+        return Fact("birth_date", born.isoformat())
+    digits = find_phone(text) or next((match[1] for match in _FOUR.finditer(text)), None)
+    return Fact("line_digits", re.sub(r"\D", "", digits)[-4:]) if digits else None
+
+
+def find_tax_code(text: str) -> str | None:
+    """A codice fiscale whose check letter is right, in capitals."""
+    for match in _TAX_CODE.finditer(text):
+        number = re.sub(r"[\s.\-]", "", match[0]).upper()
+        if codicefiscale.is_valid(number):
+            return number
+    return None
+
+
+def find_date(text: str) -> date | None:
+    """A birth date in the usual ways of writing one, Italian and English; day before month."""
+    for pattern in _DATES:
+        for match in pattern.finditer(text):
+            parts = match.groupdict()
+            month = int(parts["m"]) if parts.get("m") else _month(parts["month"])
+            year = int(parts["y"])
+            # Two digits: nobody under 14 has a contract, so 12 is 1912 and 10 of today's century never comes up.
+            year += 0 if year > 99 else 2000 if year <= 12 else 1900
+            try:
+                return date(year, month, int(parts["d"]))
+            except ValueError:
+                continue
+    return None
+
+
+def _month(word: str) -> int:
+    starts = enumerate(_MONTHS, start=1)
+    return next((number for number, names in starts if word.lower().startswith(names)), 0)
+
+
+def _without_facts(text: str) -> str:
+    return _PHONE.sub(" ", _TAX_CODE.sub(" ", _DATES[1].sub(" ", text)))
