@@ -1,0 +1,120 @@
+"""The people at the desk: who they are, how they sign in, how platforms know them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from bot.store.events import insert_new
+from bot.store.tables import agents, handles, sessions
+
+#: All that pages need; the picture and the password's hash stay in the database.
+PUBLIC = [agents.c[name] for name in ("id", "login", "name", "role", "active", "picture_version", "created_at")]
+
+
+def add(
+    connection: Connection, *, login: str, name: str, role: str, password_hash: str, picture: bytes, now: datetime
+) -> int:
+    """A new person; the id. Raises IntegrityError when the login is taken."""
+    key = connection.execute(
+        insert(agents).values(
+            login=login,
+            name=name,
+            role=role,
+            password_hash=password_hash,
+            active=True,
+            picture=picture,
+            picture_version=1,
+            created_at=now,
+        )
+    ).inserted_primary_key
+    assert key
+    return int(key[0])
+
+
+def get(connection: Connection, agent_id: int) -> Row[Any] | None:
+    """A person without picture and password."""
+    return connection.execute(select(*PUBLIC).where(agents.c.id == agent_id)).first()
+
+
+def everyone(connection: Connection) -> list[Row[Any]]:
+    """All people, by name."""
+    return list(connection.execute(select(*PUBLIC).order_by(agents.c.name)))
+
+
+def count(connection: Connection) -> int:
+    """How many people there are."""
+    return connection.execute(select(func.count()).select_from(agents)).scalar_one()
+
+
+def by_login(connection: Connection, login: str) -> Row[Any] | None:
+    """Id, password's hash and whether active, to sign in."""
+    return connection.execute(
+        select(agents.c.id, agents.c.password_hash, agents.c.active).where(agents.c.login == login)
+    ).first()
+
+
+def picture(connection: Connection, agent_id: int) -> bytes | None:
+    """The person's picture, JPEG."""
+    return connection.execute(select(agents.c.picture).where(agents.c.id == agent_id)).scalar()
+
+
+def change(connection: Connection, agent_id: int, **values: Any) -> None:
+    """Set columns; a new `picture` gets a new version, so that platforms are shown it again."""
+    if "picture" in values:
+        values["picture_version"] = agents.c.picture_version + 1
+    connection.execute(update(agents).where(agents.c.id == agent_id).values(**values))
+
+
+def handle(connection: Connection, agent: Row[Any], channel: str) -> str | None:
+    """How `channel` knows this person with the present name and picture."""
+    return connection.execute(
+        select(handles.c.handle).where(
+            handles.c.agent_id == agent.id,
+            handles.c.channel == channel,
+            handles.c.picture_version == agent.picture_version,
+            handles.c.name == agent.name,
+        )
+    ).scalar()
+
+
+def keep_handle(connection: Connection, agent: Row[Any], channel: str, value: str) -> None:
+    """Remember how `channel` knows this person."""
+    insert_new(
+        connection,
+        handles,
+        agent_id=agent.id,
+        channel=channel,
+        picture_version=agent.picture_version,
+        name=agent.name,
+        handle=value,
+    )
+
+
+def begin_session(connection: Connection, agent_id: int, token_hash: str, csrf: str, now: datetime) -> None:
+    """A signed-in browser."""
+    connection.execute(
+        insert(sessions).values(token_hash=token_hash, agent_id=agent_id, csrf=csrf, created_at=now, seen_at=now)
+    )
+
+
+def session(connection: Connection, token_hash: str, since: datetime) -> Row[Any] | None:
+    """The active person behind a browser, with the session's csrf word; None when it was last seen before `since`."""
+    return connection.execute(
+        select(*PUBLIC, sessions.c.csrf, sessions.c.seen_at)
+        .join(agents, agents.c.id == sessions.c.agent_id)
+        .where(sessions.c.token_hash == token_hash, sessions.c.seen_at >= since, agents.c.active)
+    ).first()
+
+
+def touch_session(connection: Connection, token_hash: str, now: datetime) -> None:
+    """The browser is still there."""
+    connection.execute(update(sessions).where(sessions.c.token_hash == token_hash).values(seen_at=now))
+
+
+def end_sessions(connection: Connection, *, token_hash: str | None = None, agent_id: int | None = None) -> None:
+    """Sign out one browser, or all of one person."""
+    where = sessions.c.token_hash == token_hash if token_hash else sessions.c.agent_id == agent_id
+    connection.execute(delete(sessions).where(where))

@@ -1,0 +1,110 @@
+"""Cases: opened by a hand-off, owned by one person at a time, closed with an outcome."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, desc, func, insert, select, update
+
+from bot.store.tables import agents, cases, moves, packets
+
+#: No letter that is mistaken for a digit on the phone.
+ALPHABET = "ACDEFGHJKLMNPQRTUVWXY34679"
+
+
+def open_case(
+    connection: Connection, conversation: Row[Any], *, reason: str, topic: str, note: str, now: datetime
+) -> Row[Any]:
+    """A new case that waits for a person."""
+    number = "C-" + "".join(secrets.choice(ALPHABET) for _ in range(5))
+    while connection.execute(select(cases.c.id).where(cases.c.number == number)).first():
+        number += secrets.choice(ALPHABET)
+    key = connection.execute(
+        insert(cases).values(
+            number=number,
+            conversation_id=conversation.id,
+            customer_id=conversation.customer_id,
+            reason=reason,
+            topic=topic,
+            note=note,
+            opened_at=now,
+            waiting_since=now,
+        )
+    ).inserted_primary_key
+    assert key
+    return get(connection, key[0])
+
+
+def get(connection: Connection, case_id: int) -> Row[Any]:
+    """The case with its owner's name. Raises NoResultFound."""
+    return connection.execute(
+        select(cases, agents.c.name.label("owner_name"))
+        .outerjoin(agents, agents.c.id == cases.c.owner_id)
+        .where(cases.c.id == case_id)
+    ).one()
+
+
+def change(connection: Connection, case_id: int, **values: Any) -> None:
+    """Set columns of a case."""
+    connection.execute(update(cases).where(cases.c.id == case_id).values(**values))
+
+
+def latest(connection: Connection, conversation_id: int) -> Row[Any] | None:
+    """The conversation's newest case."""
+    return connection.execute(
+        select(cases).where(cases.c.conversation_id == conversation_id).order_by(desc(cases.c.id)).limit(1)
+    ).first()
+
+
+def of_customer(connection: Connection, customer_id: int, limit: int = 5) -> list[Row[Any]]:
+    """The customer's cases on every channel, the newest first, with the owner's name."""
+    return list(
+        connection.execute(
+            select(cases, agents.c.name.label("owner_name"))
+            .outerjoin(agents, agents.c.id == cases.c.owner_id)
+            .where(cases.c.customer_id == customer_id)
+            .order_by(desc(cases.c.id))
+            .limit(limit)
+        )
+    )
+
+
+def add_packet(connection: Connection, case_id: int, body: dict[str, Any], now: datetime) -> int:
+    """Keep what is handed over; the packet's version."""
+    newest = connection.execute(select(func.max(packets.c.version)).where(packets.c.case_id == case_id)).scalar()
+    version = (newest or 0) + 1
+    connection.execute(insert(packets).values(case_id=case_id, version=version, body=body, created_at=now))
+    return version
+
+
+def packet(connection: Connection, case_id: int) -> Row[Any] | None:
+    """The newest packet of a case."""
+    return connection.execute(
+        select(packets).where(packets.c.case_id == case_id).order_by(desc(packets.c.version)).limit(1)
+    ).first()
+
+
+def waits(connection: Connection, since: datetime, limit: int = 50) -> Sequence[timedelta]:
+    """How long the last cases since `since` waited until a person took them, longest last."""
+    rows = connection.execute(
+        select(cases.c.opened_at, cases.c.taken_at)
+        .where(cases.c.taken_at.is_not(None), cases.c.opened_at >= since)
+        .order_by(desc(cases.c.id))
+        .limit(limit)
+    )
+    return sorted(row.taken_at - row.opened_at for row in rows)
+
+
+def moves_of(connection: Connection, conversation_id: int) -> list[Row[Any]]:
+    """Who moved the conversation, from where to where, why and when; oldest first."""
+    return list(
+        connection.execute(
+            select(moves, agents.c.name.label("agent_name"))
+            .outerjoin(agents, agents.c.id == moves.c.agent_id)
+            .where(moves.c.conversation_id == conversation_id)
+            .order_by(moves.c.id)
+        )
+    )

@@ -1,0 +1,135 @@
+"""Conversations: found or begun, moved between states, and the dialogue's state beside them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from bot.model.errors import Refused
+from bot.model.messages import ConversationKey, Sender
+from bot.model.states import MOVES, Status
+from bot.store.events import insert_new
+from bot.store.tables import conversations, customers, dialogues, live, moves
+
+
+def find(connection: Connection, key: ConversationKey) -> Row[Any] | None:
+    """The conversation's row, None before the first message."""
+    return connection.execute(
+        select(conversations).where(conversations.c.channel == key.channel, conversations.c.chat == key.chat)
+    ).first()
+
+
+def get(connection: Connection, conversation_id: int) -> Row[Any] | None:
+    """The conversation's row by its id."""
+    return connection.execute(select(conversations).where(conversations.c.id == conversation_id)).first()
+
+
+def find_or_begin(
+    connection: Connection, key: ConversationKey, sender: Sender, *, language: str, now: datetime
+) -> Row[Any]:
+    """The conversation's row, begun (with a customer of its own) where there is none."""
+    found = find(connection, key)
+    if found is None:
+        customer = connection.execute(insert(customers).values(name=sender.name, created_at=now)).inserted_primary_key
+        assert customer
+        new = insert_new(
+            connection,
+            conversations,
+            customer_id=customer[0],
+            channel=key.channel,
+            chat=key.chat,
+            status=Status.BOT,
+            version=0,
+            language=language,
+            locale=sender.language[:16],
+            blocked=False,
+            created_at=now,
+        )
+        found = find(connection, key)
+        assert found and new
+    elif sender.name:
+        connection.execute(
+            update(customers)
+            .where(customers.c.id == found.customer_id, customers.c.name != sender.name)
+            .values(name=sender.name)
+        )
+    return found
+
+
+def change(connection: Connection, conversation_id: int, **values: Any) -> None:
+    """Set columns that are no move (language, blocked, times ...)."""
+    connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(**values))
+
+
+def move(
+    connection: Connection,
+    conversation: Row[Any],
+    to: Status,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+    agent_id: int | None = None,
+    by_agent_id: int | None = None,
+    case_id: int | None = None,
+) -> Row[Any]:
+    """Move a conversation, if it still is what `conversation` says; the new row.
+
+    `agent_id` is who has the word afterwards (status agent), `by_agent_id` who made the move. Raises Refused when
+    someone was faster or the move is none of MOVES.
+    """
+    if (Status(conversation.status), to) not in MOVES:
+        raise Refused(f"from {conversation.status} to {to} is no move")
+    changed = connection.execute(
+        update(conversations)
+        .where(
+            conversations.c.id == conversation.id,
+            conversations.c.status == conversation.status,
+            conversations.c.version == conversation.version,
+        )
+        .values(status=to, version=conversation.version + 1, agent_id=agent_id, case_id=case_id)
+    )
+    if changed.rowcount != 1:
+        raise Refused("someone was faster")
+    connection.execute(
+        insert(moves).values(
+            conversation_id=conversation.id,
+            case_id=case_id or conversation.case_id,
+            from_status=conversation.status,
+            to_status=to,
+            who=who,
+            agent_id=by_agent_id,
+            why=why,
+            at=now,
+        )
+    )
+    tell(connection, conversation.id, "move", now)
+    moved = get(connection, conversation.id)
+    assert moved
+    return moved
+
+
+def tell(connection: Connection, conversation_id: int, kind: str, now: datetime) -> None:
+    """Leave a line for open desks: something in this conversation changed."""
+    connection.execute(insert(live).values(conversation_id=conversation_id, kind=kind, at=now))
+
+
+def dialogue(connection: Connection, conversation_id: int) -> list[dict[str, Any]]:
+    """The engine's state after the last turn; empty at the start."""
+    state = connection.execute(select(dialogues.c.events).where(dialogues.c.conversation_id == conversation_id))
+    return state.scalar() or []
+
+
+def keep_dialogue(connection: Connection, conversation_id: int, state: list[dict[str, Any]], now: datetime) -> None:
+    """Keep the engine's state for the next turn."""
+    changed = connection.execute(
+        update(dialogues)
+        .where(dialogues.c.conversation_id == conversation_id)
+        .values(events=state, updated_at=now)
+    )
+    if not changed.rowcount:
+        connection.execute(
+            insert(dialogues).values(conversation_id=conversation_id, events=state, updated_at=now)
+        )

@@ -1,0 +1,121 @@
+"""Runs functions of a connection: one writer with group commit on SQLite, a pool on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+T = TypeVar("T")
+_Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+
+GROUP = 256  # functions in one commit at most: a longer group would keep the first caller waiting
+READERS = 4
+
+
+class Database:
+    """The store's door. `write` returns after the commit is on disk; `read` sees the last commit."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database at `url` (sqlite:///path or postgresql://...). Raises SQLAlchemyError if it cannot."""
+        self.engine = _engine(url)
+        self.sqlite = self.engine.dialect.name == "sqlite"
+        workers = READERS if self.sqlite else READERS + 8
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="store")
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        if self.sqlite:
+            self._writer = threading.Thread(target=self._write_groups, name="store-writer", daemon=True)
+            self._writer.start()
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction; its result once committed. What `work` raises is raised here, rolled back."""
+        if not self.sqlite:
+            return await self._in_pool(work)
+        future: Future[T] = Future()
+        self._jobs.put((work, future))
+        return await asyncio.wrap_future(future)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, which must only read, in a snapshot."""
+        return await self._in_pool(work)
+
+    def close(self) -> None:
+        """Finish what was asked for, then close every connection."""
+        if self._writer:
+            self._jobs.put(None)
+            self._writer.join()
+        self._pool.shutdown()
+        self.engine.dispose()
+
+    async def _in_pool(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transaction, work)
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.begin() as connection:
+            return work(connection)
+
+    def _write_groups(self) -> None:
+        while True:
+            job = self._jobs.get()
+            group = [] if job is None else [job]
+            while job is not None and len(group) < GROUP:
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if job is not None:
+                    group.append(job)
+            # a caller who gave up (a closed connection) was told nothing, so its work may be left out
+            group = [job_ for job_ in group if job_[1].set_running_or_notify_cancel()]
+            if group:
+                self._write(group)
+            if job is None:
+                return
+
+    def _write(self, group: list[_Job]) -> None:
+        """One commit for the whole group; when one function fails, each gets a transaction of its own."""
+        try:
+            with self.engine.connect().execution_options(writer=True) as connection, connection.begin():
+                results = [work(connection) for work, _ in group]
+        except BaseException as error:
+            if len(group) == 1:
+                group[0][1].set_exception(error)
+                return
+            for job in group:
+                self._write([job])
+            return
+        for (_, future), result in zip(group, results, strict=True):
+            future.set_result(result)
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=READERS + 8, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=READERS + 2)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # autocommit: the driver's own BEGIN would come too late for BEGIN IMMEDIATE
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # NORMAL loses acknowledged rows in a power cut
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA busy_timeout=30000")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # a writer that starts as a reader can fail half-way when another process writes: take the lock at once
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writer") else "BEGIN")
+
+    return engine

@@ -1,0 +1,78 @@
+"""Stored inbound events: put in once, answered in order, or set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, Table, and_, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from typing import Any
+
+from bot.model.messages import ConversationKey, RawEvent
+from bot.model.states import Inbound
+from bot.store.tables import events
+
+
+def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
+    """Insert a row unless it breaks a unique constraint; True when it was new."""
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return bool(connection.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount)
+
+
+def put(connection: Connection, channel: str, raws: Iterable[RawEvent], now: datetime) -> list[RawEvent]:
+    """Store what arrived; those that were not known yet."""
+    return [
+        raw
+        for raw in raws
+        if insert_new(
+            connection,
+            events,
+            channel=channel,
+            external_id=raw.external_id,
+            chat=raw.chat,
+            payload=raw.payload,
+            at=raw.at,
+            received_at=now,
+            state=Inbound.NEW if raw.chat is not None else Inbound.ASIDE,
+        )
+    ]
+
+
+def waiting(connection: Connection) -> list[ConversationKey]:
+    """Conversations with events nobody has worked on yet, the longest waiting first."""
+    rows = connection.execute(
+        select(events.c.channel, events.c.chat).where(events.c.state == Inbound.NEW).order_by(events.c.id)
+    )
+    return list(dict.fromkeys(ConversationKey(row.channel, row.chat) for row in rows))
+
+
+def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:
+    """The conversation's oldest event that nobody has worked on yet."""
+    return connection.execute(
+        select(events)
+        .where(and_(events.c.state == Inbound.NEW, events.c.channel == key.channel, events.c.chat == key.chat))
+        .order_by(events.c.at, events.c.id)
+        .limit(1)
+    ).first()
+
+
+def finish(
+    connection: Connection, event_id: int, now: datetime, *, state: Inbound = Inbound.DONE, problem: str | None = None
+) -> bool:
+    """Mark an event worked on. False when it already was: then nothing of this turn may be kept."""
+    changed = connection.execute(
+        update(events)
+        .where(events.c.id == event_id, events.c.state == Inbound.NEW)
+        .values(state=state, problem=problem, done_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def forget_before(connection: Connection, before: datetime) -> int:
+    """Delete finished events older than `before`; how many."""
+    return connection.execute(
+        delete(events).where(events.c.received_at < before, events.c.state != Inbound.NEW)
+    ).rowcount
+
+

@@ -1,0 +1,239 @@
+"""What was said, learned and promised in a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, desc, insert, select, update
+
+from bot.model.dialogue import PromiseMade, Watch
+from bot.model.messages import Incoming
+from bot.model.replies import QuickReply, Reply
+from bot.model.states import Author
+from bot.store.conversations import tell
+from bot.store.tables import conversations, facts, messages, promises, watches
+
+
+def add_incoming(
+    connection: Connection, conversation_id: int, incoming: Incoming, *, event_id: int, case_id: int | None, now: datetime
+) -> int:
+    """Keep what a customer wrote or sent; the message's id."""
+    message_id = _add(
+        connection,
+        conversation_id,
+        now,
+        author=Author.CUSTOMER,
+        case_id=case_id,
+        text=incoming.text or (f"/{incoming.command}" if incoming.command else ""),
+        attachments=[asdict(attachment) for attachment in incoming.attachments] or None,
+        location=asdict(incoming.location) if incoming.location else None,
+        contact=asdict(incoming.contact) if incoming.contact else None,
+        payload=incoming.payload or None,
+        platform_id=incoming.platform_id or None,
+        event_id=event_id,
+        at=incoming.at,
+    )
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.id == conversation_id)
+        .values(last_customer_at=incoming.at, last_message_at=now, blocked=False)
+    )
+    return message_id
+
+
+def add_reply(
+    connection: Connection,
+    conversation_id: int,
+    reply: Reply,
+    *,
+    author: Author,
+    agent_id: int | None,
+    case_id: int | None,
+    now: datetime,
+) -> int:
+    """Keep what is said to the customer; the message's id. Sending it is the outgoing rows' matter."""
+    message_id = _add(
+        connection,
+        conversation_id,
+        now,
+        author=author,
+        agent_id=agent_id,
+        case_id=case_id,
+        text=reply.text,
+        quick_replies=[asdict(quick_reply) for quick_reply in reply.quick_replies] or None,
+        image=reply.image,
+        at=now,
+    )
+    connection.execute(
+        update(conversations).where(conversations.c.id == conversation_id).values(last_message_at=now)
+    )
+    return message_id
+
+
+def add_line(
+    connection: Connection,
+    conversation_id: int,
+    text: str,
+    *,
+    author: Author = Author.SYSTEM,
+    agent_id: int | None = None,
+    case_id: int | None = None,
+    now: datetime,
+) -> int:
+    """Keep a line that only the desk sees (a note, an event)."""
+    return _add(
+        connection, conversation_id, now, author=author, agent_id=agent_id, case_id=case_id, text=text, at=now
+    )
+
+
+def _add(connection: Connection, conversation_id: int, now: datetime, **values: Any) -> int:
+    key = connection.execute(insert(messages).values(conversation_id=conversation_id, **values)).inserted_primary_key
+    assert key
+    tell(connection, conversation_id, "message", now)
+    return int(key[0])
+
+
+def understood(
+    connection: Connection, message_id: int, intent: str, confidence: float, ranking: Sequence[tuple[str, float]]
+) -> None:
+    """Note on a customer's message what the engine took it for, and what else it could have meant."""
+    connection.execute(
+        update(messages)
+        .where(messages.c.id == message_id)
+        .values(intent=intent, confidence=confidence, ranking=[list(pair) for pair in ranking])
+    )
+
+
+def edited(connection: Connection, conversation_id: int, platform_id: str, text: str, now: datetime) -> bool:
+    """Replace a customer's text by its edited form; False when the message is not known."""
+    changed = connection.execute(
+        update(messages)
+        .where(
+            messages.c.conversation_id == conversation_id,
+            messages.c.platform_id == platform_id,
+            messages.c.author == Author.CUSTOMER,
+        )
+        .values(text=text, edited_at=now)
+    )
+    tell(connection, conversation_id, "message", now)
+    return bool(changed.rowcount)
+
+
+def read_up_to(connection: Connection, conversation_id: int, at: datetime, now: datetime) -> None:
+    """The customer has read everything of ours up to `at`."""
+    changed = connection.execute(
+        update(messages)
+        .where(
+            messages.c.conversation_id == conversation_id,
+            messages.c.author.in_([Author.BOT, Author.AGENT]),
+            messages.c.at <= at,
+            messages.c.read_at.is_(None),
+        )
+        .values(read_at=at)
+    )
+    if changed.rowcount:
+        tell(connection, conversation_id, "read", now)
+
+
+def history(connection: Connection, conversation_id: int, limit: int = 200) -> list[Row[Any]]:
+    """The last messages, oldest first."""
+    rows = connection.execute(
+        select(messages)
+        .where(messages.c.conversation_id == conversation_id)
+        .order_by(desc(messages.c.id))
+        .limit(limit)
+    ).all()
+    return list(reversed(rows))
+
+
+def offered(connection: Connection, conversation_id: int, *, messages_back: int = 20) -> list[list[QuickReply]]:
+    """The quick replies of our last messages, the newest message's first."""
+    rows = connection.execute(
+        select(messages.c.quick_replies, messages.c.author)
+        .where(messages.c.conversation_id == conversation_id)
+        .order_by(desc(messages.c.id))
+        .limit(messages_back)
+    )
+    ours = (row.quick_replies for row in rows if row.author in (Author.BOT, Author.AGENT))
+    return [[QuickReply(**q) for q in quick_replies] for quick_replies in ours if quick_replies]
+
+
+def learn(
+    connection: Connection, conversation_id: int, slots: dict[str, Any], message_id: int, now: datetime
+) -> None:
+    """Keep what a turn learned, each fact with the message it came from; a fact told again replaces the old one."""
+    for name, value in slots.items():
+        connection.execute(
+            delete(facts).where(facts.c.conversation_id == conversation_id, facts.c.name == name)
+        )
+        connection.execute(
+            insert(facts).values(conversation_id=conversation_id, name=name, value=value, message_id=message_id, at=now)
+        )
+
+
+def facts_of(connection: Connection, conversation_id: int, since: datetime | None = None) -> list[Row[Any]]:
+    """What was learned, oldest first."""
+    query = select(facts).where(facts.c.conversation_id == conversation_id).order_by(facts.c.id)
+    return list(connection.execute(query.where(facts.c.at >= since) if since else query))
+
+
+def promise(
+    connection: Connection,
+    conversation_id: int,
+    made: Iterable[PromiseMade],
+    *,
+    message_id: int,
+    case_id: int | None,
+    now: datetime,
+) -> None:
+    """Keep the expected times the bot told."""
+    for one in made:
+        connection.execute(
+            insert(promises).values(
+                conversation_id=conversation_id,
+                case_id=case_id,
+                what=one.what,
+                due_at=one.due,
+                reference=one.reference,
+                message_id=message_id,
+                state="open",
+                created_at=now,
+            )
+        )
+
+
+def open_promises(connection: Connection, conversation_ids: Sequence[int]) -> list[Row[Any]]:
+    """Promises not yet kept, the next due first."""
+    return list(
+        connection.execute(
+            select(promises)
+            .where(promises.c.conversation_id.in_(conversation_ids), promises.c.state == "open")
+            .order_by(promises.c.due_at)
+        )
+    )
+
+
+def watch(connection: Connection, conversation_id: int, wanted: Iterable[Watch], now: datetime) -> None:
+    """Keep "write to me when it is fixed", once per subject."""
+    for one in wanted:
+        known = connection.execute(
+            select(watches.c.id).where(
+                watches.c.conversation_id == conversation_id,
+                watches.c.subject == one.subject,
+                watches.c.state == "open",
+            )
+        ).first()
+        if known is None:
+            connection.execute(
+                insert(watches).values(
+                    conversation_id=conversation_id,
+                    subject=one.subject,
+                    check_text=one.check,
+                    tell_text=one.tell,
+                    state="open",
+                    created_at=now,
+                )
+            )

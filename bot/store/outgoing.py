@@ -1,0 +1,208 @@
+"""Outgoing rows: one per call to a platform, with an honest state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, case, exists, func, insert, select, update
+
+from bot.model.replies import Part, QuickReply
+from bot.model.states import Author, Sending, Status
+from bot.store.conversations import tell
+from bot.store.tables import conversations, messages, outgoing
+
+OPEN = (Sending.PENDING, Sending.SENDING, Sending.LATER, Sending.AMBIGUOUS)
+
+
+def add(
+    connection: Connection,
+    conversation_id: int,
+    message_id: int,
+    parts: Sequence[Part],
+    *,
+    author: Author,
+    agent_id: int | None,
+    now: datetime,
+) -> None:
+    """Rows for the parts of one message, to be sent in this order."""
+    connection.execute(
+        insert(outgoing),
+        [
+            {
+                "conversation_id": conversation_id,
+                "message_id": message_id,
+                "author": author,
+                "agent_id": agent_id,
+                "part": asdict(part),
+                "state": Sending.PENDING,
+                "attempts": 0,
+                "resent": False,
+                "due_at": now,
+                "created_at": now,
+            }
+            for part in parts
+        ],
+    )
+
+
+def part_of(row: Row[Any]) -> Part:
+    """The row's part, as it was fitted."""
+    stored = row.part
+    quick_replies = tuple(QuickReply(**q) for q in stored["quick_replies"])
+    return Part(text=stored["text"], quick_replies=quick_replies, image=stored["image"])
+
+
+def claim(connection: Connection, *, limit: int, lease: timedelta, now: datetime) -> list[Row[Any]]:
+    """Take rows to send: the first open row of each conversation, if it is due; with its conversation's columns.
+
+    The bot's rows in a conversation that a person took are suppressed here, in the same transaction that would
+    have claimed them: a reply computed before the take is never delivered after it.
+    """
+    stale = (
+        select(conversations.c.id)
+        .where(conversations.c.id == outgoing.c.conversation_id, conversations.c.status == Status.AGENT)
+        .scalar_subquery()
+    )
+    connection.execute(
+        update(outgoing)
+        .where(
+            outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
+            outgoing.c.author == Author.BOT,
+            exists(stale),
+        )
+        .values(state=Sending.SUPPRESSED, problem="a person took over")
+    )
+    earlier = outgoing.alias("earlier")
+    first = (
+        select(outgoing.c.id)
+        .where(
+            outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
+            outgoing.c.due_at <= now,
+            ~exists().where(
+                earlier.c.conversation_id == outgoing.c.conversation_id,
+                earlier.c.id < outgoing.c.id,
+                earlier.c.state.in_(OPEN),
+            ),
+        )
+        .order_by(outgoing.c.id)
+        .limit(limit)
+    )
+    if connection.dialect.name != "sqlite":
+        first = first.with_for_update(skip_locked=True)
+    ids = list(connection.execute(first).scalars())
+    if not ids:
+        return []
+    connection.execute(
+        update(outgoing)
+        .where(outgoing.c.id.in_(ids))
+        .values(state=Sending.SENDING, lease_until=now + lease, attempts=outgoing.c.attempts + 1)
+    )
+    rows = connection.execute(
+        select(
+            outgoing,
+            conversations.c.channel,
+            conversations.c.chat,
+            conversations.c.last_customer_at,
+            conversations.c.status,
+        )
+        .join(conversations, conversations.c.id == outgoing.c.conversation_id)
+        .where(outgoing.c.id.in_(ids))
+        .order_by(outgoing.c.id)
+    )
+    return list(rows)
+
+
+def suppress_bot(connection: Connection, conversation_id: int, why: str) -> None:
+    """The bot's words that were not sent yet stay unsent: a person speaks now."""
+    connection.execute(
+        update(outgoing)
+        .where(
+            outgoing.c.conversation_id == conversation_id,
+            outgoing.c.author == Author.BOT,
+            outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
+        )
+        .values(state=Sending.SUPPRESSED, problem=why)
+    )
+
+
+def sent(connection: Connection, row: Row[Any], platform_id: str, now: datetime) -> None:
+    """It arrived. The message gets the platform's id of its first part."""
+    connection.execute(
+        update(outgoing)
+        .where(outgoing.c.id == row.id)
+        .values(state=Sending.SENT, platform_id=platform_id, sent_at=now, lease_until=None, problem=None)
+    )
+    connection.execute(
+        update(messages)
+        .where(messages.c.id == row.message_id, messages.c.platform_id.is_(None))
+        .values(platform_id=platform_id or None)
+    )
+    tell(connection, row.conversation_id, "delivery", now)
+
+
+def not_sent(
+    connection: Connection, row: Row[Any], state: Sending, problem: str, now: datetime, *, due_at: datetime
+) -> None:
+    """It did not arrive, or perhaps did not: later, ambiguous or failed."""
+    connection.execute(
+        update(outgoing)
+        .where(outgoing.c.id == row.id, outgoing.c.state == Sending.SENDING)
+        .values(state=state, problem=problem, due_at=due_at, lease_until=None)
+    )
+    tell(connection, row.conversation_id, "delivery", now)
+
+
+def echoed(connection: Connection, outgoing_id: int, conversation_id: int, platform_id: str, now: datetime) -> bool:
+    """The platform shows us our own message: it arrived, whatever the call's answer was."""
+    row = connection.execute(
+        select(outgoing).where(outgoing.c.id == outgoing_id, outgoing.c.conversation_id == conversation_id)
+    ).first()
+    if row is None:
+        return False
+    if row.state != Sending.SENT:
+        sent(connection, row, platform_id, now)
+    return True
+
+
+def orphaned(connection: Connection, now: datetime, *, everything: bool, wait: timedelta) -> None:
+    """Rows whose sender died are ambiguous: the call may have been made. `wait` leaves time for an echo.
+
+    `everything`: no other process sends (one machine, at start), so every claimed row is an orphan.
+    """
+    lost = outgoing.c.state == Sending.SENDING
+    connection.execute(
+        update(outgoing)
+        .where(lost if everything else and_(lost, outgoing.c.lease_until < now))
+        .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=now + wait)
+    )
+
+
+def resend_ambiguous(connection: Connection, now: datetime) -> None:
+    """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed."""
+    connection.execute(
+        update(outgoing)
+        .where(outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now)
+        .values(state=case((outgoing.c.resent, Sending.FAILED), else_=Sending.PENDING), resent=True)
+    )
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next row becomes due, of those that wait for a time."""
+    due: datetime | None = connection.execute(
+        select(func.min(case((outgoing.c.state == Sending.SENDING, outgoing.c.lease_until), else_=outgoing.c.due_at)))
+        .where(outgoing.c.state.in_(OPEN))
+    ).scalar()
+    return due
+
+
+def retry(connection: Connection, outgoing_id: int, now: datetime) -> bool:
+    """An agent asks to try a failed row again."""
+    changed = connection.execute(
+        update(outgoing)
+        .where(outgoing.c.id == outgoing_id, outgoing.c.state == Sending.FAILED)
+        .values(state=Sending.PENDING, due_at=now, problem=None)
+    )
+    return changed.rowcount == 1

@@ -1,0 +1,310 @@
+"""Every table, written once for SQLite and PostgreSQL. Times are aware UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Time(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite keeps no zone: without this, times read back could not be compared."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True, autoincrement=True)
+
+
+def _conversation(**kwargs: Any) -> Column[int]:
+    return Column("conversation_id", Integer, ForeignKey("conversations.id", ondelete="CASCADE"), **kwargs)
+
+
+#: What arrived, before anything is understood. The unique pair makes "twice the same" one row.
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    Column("channel", String(32), nullable=False),
+    Column("external_id", String(200), nullable=False),
+    Column("chat", String(200)),
+    Column("payload", JSON, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("received_at", Time, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("problem", Text),
+    Column("done_at", Time),
+    UniqueConstraint("channel", "external_id"),
+    Index("ix_events_new", "channel", "chat", sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'")),
+    sqlite_autoincrement=True,
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False, default=""),
+    Column("created_at", Time, nullable=False),
+)
+
+#: One per identity (a person on a channel); several identities may belong to one customer.
+conversations = Table(
+    "conversations",
+    metadata,
+    _id(),
+    Column("customer_id", Integer, ForeignKey("customers.id"), nullable=False, index=True),
+    Column("channel", String(32), nullable=False),
+    Column("chat", String(200), nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("version", Integer, nullable=False, default=0),
+    Column("case_id", Integer),  # the case in hand: set from the hand-off until the bot has the word again
+    Column("agent_id", Integer),  # who has the word, when status is agent
+    Column("language", String(2), nullable=False),
+    Column("locale", String(16), nullable=False, default=""),
+    Column("blocked", Boolean, nullable=False, default=False),
+    Column("introduced_at", Time),  # when the bot last said that it is one
+    Column("quiet_until", Time),  # a colleague answers outside this desk: the bot keeps out of it
+    Column("last_customer_at", Time),
+    Column("last_message_at", Time),
+    Column("created_at", Time, nullable=False),
+    UniqueConstraint("channel", "chat"),
+    Index("ix_conversations_status_last", "status", "last_message_at"),
+)
+
+#: The dialogue engine's state, apart from the conversation so that lists of conversations stay small to read.
+dialogues = Table(
+    "dialogues",
+    metadata,
+    _conversation(primary_key=True),
+    Column("events", JSON, nullable=False),
+    Column("updated_at", Time, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    _conversation(nullable=False),
+    Column("case_id", Integer),
+    Column("author", String(8), nullable=False),
+    Column("agent_id", Integer),
+    Column("text", Text, nullable=False, default=""),
+    Column("quick_replies", JSON),  # offered: [{"title", "payload", "kind"}]
+    Column("image", Text),
+    Column("attachments", JSON),  # [{"kind", "ref", "name", "mime", "size"}]; ref is secret
+    Column("location", JSON),  # {"latitude", "longitude"}
+    Column("contact", JSON),  # {"phone", "name", "own"}
+    Column("payload", Text),  # a tapped button's meaning
+    Column("intent", String(64)),
+    Column("confidence", Float),
+    Column("ranking", JSON),  # [[intent, score], ...] what else it could have meant
+    Column("event_id", Integer),
+    Column("platform_id", String(200)),
+    Column("at", Time, nullable=False),
+    Column("edited_at", Time),
+    Column("read_at", Time),
+    Index("ix_messages_conversation", "conversation_id", "id"),
+    Index("ix_messages_platform", "conversation_id", "platform_id"),
+    sqlite_autoincrement=True,
+)
+
+#: One row per call to a platform. The claim is a column, not memory: a crash leaves it readable.
+outgoing = Table(
+    "outgoing",
+    metadata,
+    _id(),
+    _conversation(nullable=False),
+    Column("message_id", Integer, ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("author", String(8), nullable=False),
+    Column("agent_id", Integer),
+    Column("part", JSON, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("resent", Boolean, nullable=False, default=False),  # sent again without proof that the first was lost
+    Column("due_at", Time, nullable=False),
+    Column("lease_until", Time),
+    Column("problem", Text),
+    Column("platform_id", String(200)),
+    Column("created_at", Time, nullable=False),
+    Column("sent_at", Time),
+    Index(
+        "ix_outgoing_open",
+        "conversation_id",
+        "id",
+        sqlite_where=text("state IN ('pending', 'sending', 'later', 'ambiguous')"),
+        postgresql_where=text("state IN ('pending', 'sending', 'later', 'ambiguous')"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+#: What a customer needs solved. `owner_id` stays when the case closes: it comes back to the same person.
+cases = Table(
+    "cases",
+    metadata,
+    _id(),
+    Column("number", String(16), nullable=False, unique=True),
+    _conversation(nullable=False, index=True),
+    Column("customer_id", Integer, ForeignKey("customers.id"), nullable=False, index=True),
+    Column("reason", String(32), nullable=False),
+    Column("topic", String(64), nullable=False, default=""),
+    Column("note", Text, nullable=False, default=""),
+    Column("owner_id", Integer, ForeignKey("agents.id")),
+    Column("opened_at", Time, nullable=False, index=True),
+    Column("waiting_since", Time),  # set while the customer waits for a person
+    Column("taken_at", Time),  # first time a person took it
+    Column("reassured_at", Time),  # when the bot last said that nobody came yet
+    Column("closed_at", Time),
+    Column("outcome", String(16)),
+    Column("solved", Boolean),  # the customer's own word
+)
+
+#: The context handed over. Never changed; each hand-off of a case adds a version.
+packets = Table(
+    "packets",
+    metadata,
+    _id(),
+    Column("case_id", Integer, ForeignKey("cases.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("created_at", Time, nullable=False),
+    UniqueConstraint("case_id", "version"),
+)
+
+#: Every change of state, as a row one can read.
+moves = Table(
+    "moves",
+    metadata,
+    _id(),
+    _conversation(nullable=False, index=True),
+    Column("case_id", Integer),
+    Column("from_status", String(8), nullable=False),
+    Column("to_status", String(8), nullable=False),
+    Column("who", String(16), nullable=False),  # customer, bot, agent, time
+    Column("agent_id", Integer),
+    Column("why", Text, nullable=False),
+    Column("at", Time, nullable=False),
+)
+
+#: What was learned in the dialogue, each with the message it came from.
+facts = Table(
+    "facts",
+    metadata,
+    _id(),
+    _conversation(nullable=False, index=True),
+    Column("name", String(64), nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("message_id", Integer),
+    Column("at", Time, nullable=False),
+)
+
+promises = Table(
+    "promises",
+    metadata,
+    _id(),
+    _conversation(nullable=False, index=True),
+    Column("case_id", Integer),
+    Column("what", Text, nullable=False),
+    Column("due_at", Time, nullable=False),
+    Column("reference", String(64), nullable=False, default=""),
+    Column("agent_id", Integer),  # None: the bot said it
+    Column("message_id", Integer),
+    Column("state", String(10), nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+
+#: "Write to me when it is fixed."
+watches = Table(
+    "watches",
+    metadata,
+    _id(),
+    _conversation(nullable=False),
+    Column("subject", String(200), nullable=False, index=True),
+    Column("check_text", Text, nullable=False),
+    Column("tell_text", Text, nullable=False),
+    Column("state", String(8), nullable=False),  # open, told
+    Column("created_at", Time, nullable=False),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    _id(),
+    Column("login", String(64), nullable=False, unique=True),
+    Column("name", String(50), nullable=False),  # a Messenger persona's name has 50 characters at most
+    Column("role", String(8), nullable=False),  # agent, lead, editor, admin
+    Column("password_hash", Text, nullable=False),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("picture", LargeBinary, nullable=False),  # JPEG, square
+    Column("picture_version", Integer, nullable=False, default=1),
+    Column("created_at", Time, nullable=False),
+)
+
+#: How a platform knows a person (a persona's id), per picture.
+handles = Table(
+    "handles",
+    metadata,
+    Column("agent_id", Integer, ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
+    Column("channel", String(32), primary_key=True),
+    Column("picture_version", Integer, primary_key=True),
+    Column("name", String(50), primary_key=True),
+    Column("handle", String(200), nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),  # SHA-256: a stolen database opens no desk
+    Column("agent_id", Integer, ForeignKey("agents.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("csrf", String(64), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("seen_at", Time, nullable=False),
+)
+
+#: Something changed in a conversation: open desks ask for what is newer than the last id they saw.
+live = Table(
+    "live",
+    metadata,
+    _id(),
+    Column("conversation_id", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),  # message, move, delivery, read
+    Column("at", Time, nullable=False),
+    sqlite_autoincrement=True,
+)
