@@ -32,6 +32,8 @@ EVERYDAY = frozenset(
 )
 #: Words before a town's name. "sto", "abito" and the like are followed by one of these anyway.
 BEFORE = frozenset("a ad di da in per su of at to near from around presso zona citta comune negozio store shop".split())
+#: After one of these a town's name is only the name of a street: "via Roma 12, Catania".
+STREETS = frozenset("via viale piazza piazzale corso largo vicolo street square avenue".split())
 #: How alike (0-100) a word must be to a town's name: alone or after "a", "di" …, and anywhere else.
 LIKE_NEAR, LIKE_FAR = 80.0, 88.0
 EARTH_KM = 6371.0
@@ -120,7 +122,7 @@ def _by_name(words: list[str]) -> Town | None:
         for start in range(len(words) - size + 1):
             name = " ".join(words[start : start + size])
             town = _names().get(name)
-            if town and (name not in EVERYDAY or _expected(words, start, size)):
+            if town and not _street(words, start) and (name not in EVERYDAY or _expected(words, start, size)):
                 return town
     return _alike(words)
 
@@ -130,7 +132,9 @@ def _alike(words: list[str]) -> Town | None:
     for size in (3, 2, 1):
         for start in range(len(words) - size + 1):
             part = words[start : start + size]
-            if len("".join(part)) < 5 or part[0] in BEFORE or any(word in _common_words() for word in part):
+            if len("".join(part)) < 5 or part[0] in BEFORE or _street(words, start):
+                continue
+            if any(word in _common_words() for word in part):
                 continue
             needed = LIKE_NEAR if _expected(words, start, size) else LIKE_FAR
             match = process.extractOne(" ".join(part), _fuzzy_names(), scorer=fuzz.ratio, score_cutoff=needed)
@@ -142,6 +146,10 @@ def _alike(words: list[str]) -> Town | None:
 @lru_cache(maxsize=1)
 def _fuzzy_names() -> list[str]:
     return [name for name in _names() if len(name) >= 5]
+
+
+def _street(words: list[str], start: int) -> bool:
+    return start > 0 and words[start - 1] in STREETS
 
 
 def _expected(words: list[str], start: int, size: int) -> bool:
