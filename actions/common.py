@@ -28,10 +28,6 @@ CANCEL = re.compile(
     r"|cancel|never ?mind|forget it|ho cambiato idea)\W*$",
     re.IGNORECASE,
 )
-#: Intents that never leave a form: they are answers to a question, or nothing recognised at all.
-ANSWERS = frozenset({"affirm", "deny", "inform", "nlu_fallback", "share_location", "share_contact"})
-#: Small talk inside a form is believed only above this confidence: a name or a code easily looks like it.
-SURE = 0.7
 
 
 class CareAction(Action, ABC):
@@ -64,45 +60,6 @@ class CareAction(Action, ABC):
         if tracker.active_loop_name and not self.keeps_form:
             return [*events, *end_form()]
         return events
-
-
-class CareForm(CareAction, ABC):
-    """A form steered from Python: `name()` is `validate_<form>` and `answer()` is called at each of its turns.
-
-    Rasa calls it when the form starts, for each answer of the customer, and again after an interjection
-    ("ciao") was answered. `answer()` returns
-    - `[SlotSet(...), ask("slot")]` after uttering the question: the form waits for that slot;
-    - `[..., *end_form()]` when it is finished, cancelled or handed over;
-    - `[]` when this message is not meant for the form: another rule answers it.
-    No `utter_ask_*` responses: the form utters its questions itself, so it never says two things at once.
-    """
-
-    keeps_form = True
-
-    def asked(self, tracker: Tracker) -> str | None:
-        """The slot this form asked for in its last question; None when it has just started."""
-        slot = tracker.get_slot("requested_slot")
-        return slot if isinstance(slot, str) else None
-
-    def resumed(self, tracker: Tracker) -> bool:
-        """True when an interjection was just answered and the question must simply be asked again."""
-        names = [event["name"] for event in tracker.events if event.get("event") == "action" and event.get("name")]
-        form = self.name().removeprefix("validate_")
-        while names and names[-1] == form:
-            names.pop()
-        return self.asked(tracker) is not None and bool(names) and names[-1] != "action_listen"
-
-    def leaves(self, tracker: Tracker) -> bool:
-        """True when the message belongs to another topic (look for a valid answer first)."""
-        name, confidence = intent(tracker)
-        if name in ANSWERS or name == self.topic:
-            return False
-        return text(tracker).startswith("/") or confidence >= SURE
-
-
-def ask(slot: str) -> Event:
-    """The event of a form that has asked for `slot` and now waits."""
-    return SlotSet("requested_slot", slot)
 
 
 def end_form() -> list[Event]:

@@ -1,0 +1,167 @@
+"""A PIN or PUK: which one, for whom, the holder's codice fiscale, and a request with a number and an expected time."""
+
+import re
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from stdnum.it import codicefiscale
+
+from actions.backends import Backends
+from actions.backends.pins import KINDS
+from actions.common import CareAction, hand_off, language, now, promise, turn_id
+from actions.forms import Events, FormCheck, Said
+from actions.when import say_moment
+
+TOPIC = "request_pin"
+SLOTS = ("pin_kind", "pin_holder", "_fiscal_code", "_pin_misses")
+
+KIND_WORDS = (
+    ("sim_puk", re.compile(r"\bp[uo]c?k\b|sim bloccata|bloccat\w* (la )?(sim|scheda)|sim (is )?(locked|blocked)", re.I)),
+    ("customer_area", re.compile(r"area|app\b|sito|account|profilo|online|login|website|web\b|accedere|entrare", re.I)),
+    ("sim_pin", re.compile(r"\bsim\b|scheda|cellulare|telefon|smartphone|mobile|\bphone", re.I)),
+)
+OTHER = re.compile(
+    r"\b(no|altra persona|qualcun altro|per (mi[ao]|un|una|l[ao']|conto)|mamma|madre|padre|papa|papà|nonn[aoi]|marito|moglie"
+    r"|figli[oa]|zi[ao]|someone else|for my|(my|his|her) (mother|father|mum|dad|wife|husband|son|daughter)|another)\b",
+    re.I,
+)
+SELF = re.compile(r"\b(s[iì]|io|mi[ao]|me|sono io|intestatari[ao]|certo|esatto|ok|yes|yep|yeah|myself|mine|i am|it'?s me)\b", re.I)
+
+#: One codice fiscale: letters and digits where they belong, with what people mistype (O for 0, I for 1) undone first.
+SHAPE = "AAAAAA00A00A000A"
+TO_DIGIT = str.maketrans("OIL", "011")
+TO_LETTER = str.maketrans("01", "OI")
+
+
+class PinForm(FormCheck):
+    """Asks which PIN, for whom, and the codice fiscale of the holder."""
+
+    topic = TOPIC
+    form = "pin_form"
+    keeps = {
+        "pin_kind": frozenset({"request_pin", "greet", "thank"}),
+        "pin_holder": frozenset({"request_pin", "greet", "thank"}),
+        "_fiscal_code": frozenset({"request_pin"}),
+    }
+
+    async def read(
+        self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events | None:
+        found = dict.fromkeys(SLOTS) if words.asked not in SLOTS else {}
+        answers = {
+            "pin_kind": read_kind(words),
+            "pin_holder": read_holder(words) if words.asked == "pin_holder" else None,
+            "_fiscal_code": find_fiscal_code(words.text),
+        }
+        found |= {slot: value for slot, value in answers.items() if value}
+        if words.asked == "pin_kind" and not answers["pin_kind"] and not answers["_fiscal_code"]:
+            return None
+        return [SlotSet(slot, value) for slot, value in found.items()] or None
+
+    def unclear(self, words: Said, dispatcher: CollectingDispatcher) -> None:
+        almost = words.asked == "_fiscal_code" and looks_like_fiscal_code(words.text)
+        dispatcher.utter_message(response=f"utter_{(words.asked or '').lstrip('_')}_{'wrong' if almost else 'unclear'}")
+
+    def end(self) -> Events:
+        return [*super().end(), *(SlotSet(slot, None) for slot in SLOTS)]
+
+
+class RequestPin(CareAction):
+    """Makes the request once the form has all it asked for; says nothing when the form ended before."""
+
+    topic = TOPIC
+
+    def name(self) -> str:
+        return "action_request_pin"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        kind, holder, code = (tracker.get_slot(slot) for slot in ("pin_kind", "pin_holder", "_fiscal_code"))
+        if not (kind and holder and code):
+            return []
+        moment = now(tracker)
+        made = await systems.pins.request(
+            kind, holder=holder, fiscal_code=code, now=moment, idempotency_key=f"{turn_id(tracker)}:pin"
+        )
+        cleared = [SlotSet(slot, None) for slot in SLOTS if slot != "pin_kind"]
+        if made is None:
+            return [*cleared, *self._unknown(dispatcher, tracker, code)]
+        lang = language(tracker)
+        dispatcher.utter_message(
+            response=f"utter_pin_done_{kind}" + ("_other" if holder == "other" else ""),
+            number=made.number,
+            due=say_moment(made.due, moment, lang),
+            fiscal_code=masked(code),
+        )
+        promise(dispatcher, f"Arrivo del codice richiesto ({LABELS[kind]})", made.due, made.number)
+        return [*cleared, SlotSet("fiscal_code", masked(code)), SlotSet("pin_request", made.number)]
+
+    def _unknown(self, dispatcher: CollectingDispatcher, tracker: Tracker, code: str) -> Events:
+        misses = int(tracker.get_slot("_pin_misses") or 0) + 1
+        if misses < 2:
+            dispatcher.utter_message(response="utter_pin_unknown_customer", fiscal_code=masked(code))
+            return [SlotSet("_pin_misses", misses)]
+        dispatcher.utter_message(response="utter_not_understood_person")
+        note = "Il codice fiscale indicato non risulta fra gli intestatari: verificare contratto e intestatario."
+        hand_off(dispatcher, tracker, reason="identity_failed", topic=TOPIC, note=note)
+        return [SlotSet("_pin_misses", None)]
+
+
+LABELS = {"customer_area": "PIN dell'area clienti", "sim_pin": "PIN della SIM", "sim_puk": "PUK della SIM"}
+
+
+def read_kind(words: Said) -> str | None:
+    """customer_area, sim_pin or sim_puk, from a button or from what was typed."""
+    tapped = words.data.get("pin_kind")
+    if tapped in KINDS:
+        return str(tapped)
+    if words.tapped:
+        return None
+    return next((kind for kind, pattern in KIND_WORDS if pattern.search(words.text)), None)
+
+
+def read_holder(words: Said) -> str | None:
+    """`self` when the one who writes is the holder of the contract, else `other`."""
+    tapped = words.data.get("pin_holder")
+    if tapped in ("self", "other"):
+        return str(tapped)
+    if words.intent in ("affirm", "deny") and words.confidence >= 0.5:
+        return "self" if words.intent == "affirm" else "other"
+    if words.tapped:
+        return None
+    if OTHER.search(words.text):
+        return "other"
+    return "self" if SELF.search(words.text) else None
+
+
+def find_fiscal_code(text: str) -> str | None:
+    """The codice fiscale in `text`, in capitals; None unless its control character is right."""
+    return next((code for code in _candidates(text) if codicefiscale.is_valid(code)), None)
+
+
+def looks_like_fiscal_code(text: str) -> bool:
+    """True when something of about the right length was typed: then the answer is "check it", not "what is it"."""
+    return any(14 <= len(word) <= 18 and re.search(r"\d", word) for word in _windows(text))
+
+
+def masked(code: str) -> str:
+    """What may be shown of a codice fiscale: RSS…01U."""
+    return f"{code[:3]}…{code[-3:]}"
+
+
+def _candidates(text: str) -> list[str]:
+    found = []
+    for word in _windows(text):
+        if len(word) != len(SHAPE):
+            continue
+        found.append(word)
+        fixed = (
+            char.translate(TO_DIGIT if kind == "0" else TO_LETTER) for char, kind in zip(word, SHAPE, strict=True)
+        )
+        found.append("".join(fixed))
+    return found
+
+
+def _windows(text: str) -> list[str]:
+    words = re.findall(r"[A-Z0-9]+", text.upper())
+    return ["".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1)]

@@ -1,0 +1,138 @@
+"""Dates and times as people say them: read from a sentence, and written back, in Italian and English."""
+
+import re
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+import holidays
+
+from actions.towns import plain
+
+DAYS = {
+    "it": ("lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+MONTHS = {
+    "it": ("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre").split(),
+    "en": ("January February March April May June July August September October November December").split(),
+}
+#: Feasts by the names people use; the value is (month, day), or days after Easter.
+FEASTS = {
+    "vigilia di natale": (12, 24), "christmas eve": (12, 24), "vigilia": (12, 24), "natale": (12, 25),
+    "christmas": (12, 25), "santo stefano": (12, 26), "boxing day": (12, 26), "san silvestro": (12, 31),
+    "new year s eve": (12, 31), "ultimo dell anno": (12, 31), "capodanno": (1, 1), "new year": (1, 1),
+    "befana": (1, 6), "epifania": (1, 6), "epiphany": (1, 6), "liberazione": (4, 25), "festa dei lavoratori": (5, 1),
+    "primo maggio": (5, 1), "labour day": (5, 1), "festa della repubblica": (6, 2), "ferragosto": (8, 15),
+    "ognissanti": (11, 1), "all saints": (11, 1), "tutti i santi": (11, 1), "immacolata": (12, 8),
+    "pasquetta": 1, "lunedi dell angelo": 1, "easter monday": 1, "pasqua": 0, "easter": 0,
+}  # fmt: skip
+TOMORROW = {"dopodomani": 2, "dopo domani": 2, "day after tomorrow": 2, "domani": 1, "tomorrow": 1}
+TODAY = re.compile(r"\b(oggi|stasera|stamattina|stamani|stamane|today|tonight|this (morning|afternoon|evening))\b")
+#: What a shared position, a name, or nothing in particular leaves open is "now"; these say it in so many words.
+NOW = re.compile(r"\b(adesso|ora(?! (apr|chiud))|ancora|right now|now|currently|still)\b")
+NUMERIC = re.compile(r"(?<![\d:.])(\d{1,2})\s?[/-]\s?(\d{1,2})(?![\d:])")
+
+
+def read_day(text: str, today: date) -> date | None:
+    """The day that `text` asks about, today or later: "domani", "domenica", "a natale", "il 25 aprile", "24/12"."""
+    words = plain(text)
+    for name, days in TOMORROW.items():
+        if _has(name, words):
+            return today + timedelta(days=days)
+    for name, when in FEASTS.items():
+        if _has(name, words):
+            return _feast(when, today)
+    dated = _dated(text, words, today)
+    if dated:
+        return dated
+    for names in DAYS.values():
+        for weekday, name in enumerate(names):
+            if re.search(rf"\b{plain(name)[:-1] if name != 'sabato' else 'sabat'}\w?s?\b", words):
+                return today + timedelta(days=(weekday - today.weekday()) % 7)
+    if re.search(r"\b(weekend|week end|fine settimana)\b", words):
+        return today + timedelta(days=(5 - today.weekday()) % 7)
+    return today if TODAY.search(words) else None
+
+
+def asks_about_now(text: str) -> bool:
+    """True for "adesso è aperto?": the answer is yes or no first."""
+    return bool(NOW.search(plain(text)))
+
+
+def next_holiday(today: date) -> date:
+    """The next national holiday from `today` on that is not a Sunday."""
+    return next(
+        day
+        for offset in range(1, 400)
+        if (day := today + timedelta(days=offset)) in italy(day.year, "it") and day.weekday() != 6
+    )
+
+
+@lru_cache(maxsize=32)
+def italy(year: int, language: str) -> holidays.HolidayBase:
+    """The national holidays of one year, named in `it` or `en`."""
+    return holidays.country_holidays("IT", years=year, language="en_US" if language == "en" else "it_IT")
+
+
+def say_day(day: date, today: date, language: str) -> str:
+    """oggi, domani, or "domenica 29 novembre"."""
+    if day == today:
+        return "today" if language == "en" else "oggi"
+    if day == today + timedelta(days=1):
+        return "tomorrow" if language == "en" else "domani"
+    name, month = DAYS[language][day.weekday()], MONTHS[language][day.month - 1]
+    return f"{name} {day.day} {month}"
+
+
+def say_moment(moment: datetime, now: datetime, language: str) -> str:
+    """ "oggi alle 17:40", "domani alle 9:00": `moment` as seen from `now`, both aware."""
+    local = moment.astimezone(now.tzinfo)
+    at = "at" if language == "en" else "all'" if local.hour == 1 else "alle"
+    space = "" if at.endswith("'") else " "
+    return f"{say_day(local.date(), now.date(), language)} {at}{space}{local:%-H:%M}"
+
+
+def _has(name: str, words: str) -> bool:
+    return bool(re.search(rf"\b{name}\b", words))
+
+
+def _feast(when: tuple[int, int] | int, today: date) -> date:
+    for year in (today.year, today.year + 1):
+        day = date(year, *when) if isinstance(when, tuple) else _easter(year) + timedelta(days=when)
+        if day >= today:
+            return day
+    return today
+
+
+def _easter(year: int) -> date:
+    """Gregorian Easter Sunday (the anonymous algorithm)."""
+    a, b, c = year % 19, year // 100, year % 100
+    d = (19 * a + b - b // 4 - (b - (b + 8) // 25 + 1) // 3 + 15) % 30
+    e = (32 + 2 * (b % 4) + 2 * (c // 4) - d - c % 4) % 7
+    f = d + e - 7 * ((a + 11 * d + 22 * e) // 451) + 114
+    return date(year, f // 31, f % 31 + 1)
+
+
+def _dated(text: str, words: str, today: date) -> date | None:
+    numeric = NUMERIC.search(text)
+    if numeric:
+        return _next(today, int(numeric[2]), int(numeric[1]))
+    for names in MONTHS.values():
+        for month, name in enumerate(names, start=1):
+            stem = name.lower()
+            found = re.search(rf"\b(\d{{1,2}}|primo|1st|first)(?:st|nd|rd|th)?(?: of| di)? {stem}\b", words)
+            found = found or re.search(rf"\b{stem} (\d{{1,2}})(?:st|nd|rd|th)?\b", words)
+            if found:
+                return _next(today, month, int(found[1]) if found[1].isdigit() else 1)
+    return None
+
+
+def _next(today: date, month: int, day: int) -> date | None:
+    for year in (today.year, today.year + 1):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found >= today:
+            return found
+    return None
