@@ -1,0 +1,54 @@
+# Sportello. `make run` and `make test` do all the set-up they need.
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PY := .venv/bin/python
+ENGINE_PY := .venv-engine/bin/python
+export RASA_TELEMETRY_ENABLED := false
+export SQLALCHEMY_SILENCE_UBER_WARNING := 1
+export TF_CPP_MIN_LOG_LEVEL := 3
+
+.PHONY: help setup setup-dev run test check lint-fix content train engine bench lock clean
+
+help:        ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/  /'
+
+setup:       ## make both Python environments (nothing to do the second time)
+	@$(if $(PYTHON),,echo "Sportello needs Python 3.11 or later as python3; install it and try again." >&2; exit 2;) \
+	$(PYTHON) scripts/setup.py
+
+setup-dev:   ## the same, with what the tests and checks need
+	@$(if $(PYTHON),,echo "Sportello needs Python 3.11 or later as python3; install it and try again." >&2; exit 2;) \
+	$(PYTHON) scripts/setup.py --dev
+
+run: setup   ## start everything: bot, engine, actions, sandbox, desk
+	@exec $(PY) -m bot run
+
+test: setup-dev  ## run all tests; T="tests/test_engine.py -k turn" for some
+	@$(PY) -m pytest $(T)
+
+check: setup-dev  ## lint and types
+	$(PY) -m ruff check .
+	$(PY) -m mypy bot
+	$(PY) -m mypy --python-executable $(ENGINE_PY) --python-version 3.10 engine actions
+
+lint-fix: setup-dev  ## let the linter repair what it can
+	$(PY) -m ruff check --fix .
+
+content: setup  ## check domain/, nlu/ and stories/ without training
+	@$(ENGINE_PY) -W ignore -m rasa data validate --fail-on-warnings --domain domain --data nlu stories
+
+train: setup  ## train the model if the content changed
+	@$(PY) -m bot.children train
+
+engine: setup  ## run the engine and its actions alone (ENGINE_PORT, default 5005)
+	@exec $(PY) -m bot.children run
+
+bench: setup-dev  ## measure, print a table and write docs/benchmarks.md
+	@$(PY) -m bench
+
+lock: setup-dev  ## renew requirements/*.txt from requirements/*.in
+	@$(PY) scripts/lock.py
+
+clean:       ## remove environments, caches and trained models; keeps the database
+	rm -rf .venv .venv-engine .setup.lock .rasa .mypy_cache .ruff_cache .pytest_cache .hypothesis data/models
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,178 @@
+"""The client of the engine: (state, message) -> (replies, new state, what the engine asks for).
+
+Errors:
+    EngineDown           no answer that can be used: not reachable, too slow, failed, or malformed; ask a person
+    └── EngineRefused    the engine called the request itself wrong (400): trying again gives the same answer
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from types import TracebackType
+from typing import Any, get_args
+
+import aiohttp
+
+from bot.dialogue_state import next_state
+from bot.model.dialogue import Ask, HandoffRequest, PromiseMade, Turn, Watch
+from bot.model.replies import QuickReply, QuickReplyKind, Reply
+
+TIMEOUT = 10.0
+REASONS = frozenset({"asked", "not_understood", "complaint", "topic", "backend_down", "identity_failed"})
+KINDS = get_args(QuickReplyKind)
+
+
+class EngineDown(Exception):
+    """The engine gave no usable answer. The text says what happened, never what the customer wrote."""
+
+
+class EngineRefused(EngineDown):
+    """The engine answered 400: the stored state or the metadata is not what it expects."""
+
+
+class Dialogue:
+    """Asks one engine. Keeps connections, no conversation: any instance may ask any turn."""
+
+    def __init__(self, engine_url: str, *, timeout: float = TIMEOUT) -> None:
+        """`engine_url` without a path; `timeout` in seconds for a whole turn, actions included."""
+        self._url = engine_url.rstrip("/") + "/webhooks/turn/"
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Dialogue:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                        trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. Call once, when nothing asks any more."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def ready(self) -> bool:
+        """Does the engine have a model and answer? Never raises."""
+        try:
+            async with self._connections().get(self._url, timeout=aiohttp.ClientTimeout(total=2)) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def ask(self, turn: Ask) -> Turn:
+        """One turn. Safe to repeat with the same turn_id. Raises EngineDown, EngineRefused."""
+        body = json.dumps({"turn_id": turn.turn_id, "text": turn.text, "metadata": turn.metadata,
+                           "events": turn.events}, ensure_ascii=False).encode()
+        try:
+            async with self._connections().post(
+                self._url + "webhook", data=body, headers={"Content-Type": "application/json"}
+            ) as answer:
+                status, raw = answer.status, await answer.read()
+        except TimeoutError:
+            raise EngineDown("the engine did not answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise EngineDown(f"the engine cannot be reached ({type(error).__name__})") from None
+        if status == 400:
+            raise EngineRefused("the engine refused the request (400)")
+        if status != 200:
+            raise EngineDown(f"the turn failed in the engine ({status})")
+        try:
+            return read_turn(json.loads(raw), turn.events)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            # The error's own text may quote the answer, and so the customer: leave it out.
+            raise EngineDown("the engine's answer is malformed") from None
+
+    def _connections(self) -> aiohttp.ClientSession:
+        # Made at the first use, since a session belongs to the running loop. The engine closes idle connections
+        # after 120 s: closing ours first avoids writing a turn into a closing one.
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, trust_env=False)
+        return self._session
+
+
+def read_turn(data: dict[str, Any], before: list[dict[str, Any]]) -> Turn:
+    """The engine's JSON as a Turn. Raises ValueError, KeyError, TypeError or AttributeError if it is not one."""
+    messages = [_object(message) for message in data["messages"]]
+    events = [_object(event) for event in data["events"]]
+    asked = [(key, _object(value)) for m in messages for key, value in _object(m.get("custom") or {}).items()]
+    unknown = {key for key, _ in asked} - {"handoff", "promise", "watch", "watch_result"}
+    if unknown or not all(isinstance(event["event"], str) for event in events):
+        raise ValueError("unknown kinds")
+    handoffs = [_handoff(value) for key, value in asked if key == "handoff"]
+    return Turn(
+        replies=_replies(messages),
+        events=next_state(before, events),
+        slots=_slots(events),
+        intent=str(data["intent"].get("name") or ""),
+        confidence=float(data["intent"].get("confidence") or 0.0),
+        ranking=tuple((str(each["name"]), float(each["confidence"])) for each in data["intent_ranking"]),
+        handoff=handoffs[0] if handoffs else None,
+        promises=tuple(_promise(value) for key, value in asked if key == "promise"),
+        watches=tuple(Watch(*_texts(value, "subject", "check", "tell")) for key, value in asked if key == "watch"),
+        watch_results=tuple(_watch_result(value) for key, value in asked if key == "watch_result"),
+        model_id=str(data["model_id"]),
+    )
+
+
+def _replies(messages: list[dict[str, Any]]) -> tuple[Reply, ...]:
+    """The texts in order. Rasa sends a response's image as a message after its text: they are put together again."""
+    replies: list[Reply] = []
+    for message in messages:
+        text, image = message.get("text") or "", message.get("image") or None
+        if not isinstance(text, str) or not isinstance(image, str | None):
+            raise TypeError("text and image are texts")
+        if image and not text and replies and replies[-1].image is None:
+            replies[-1] = Reply(replies[-1].text, replies[-1].quick_replies, image)
+        elif text or image:
+            replies.append(Reply(text, tuple(_quick_reply(b) for b in message.get("buttons") or ()), image))
+    return tuple(replies)
+
+
+def _quick_reply(button: dict[str, Any]) -> QuickReply:
+    title, payload = _texts(button, "title", "payload")
+    kind = button.get("type") or "text"
+    if kind not in KINDS:
+        raise ValueError("unknown kind of quick reply")
+    return QuickReply(title, payload, kind)
+
+
+def _slots(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the turn learned: slots set after the customer's message (those before it are carried over)."""
+    said = max((i for i, event in enumerate(events) if event["event"] == "user"), default=-1)
+    return {str(event["name"]): event["value"] for event in events[said + 1:] if event["event"] == "slot"}
+
+
+def _handoff(value: dict[str, Any]) -> HandoffRequest:
+    reason, topic, note = _texts({"topic": "", "note": "", **value}, "reason", "topic", "note")
+    if reason not in REASONS:
+        raise ValueError("unknown reason of a handoff")
+    return HandoffRequest(reason=reason, topic=topic, note=note)
+
+
+def _promise(value: dict[str, Any]) -> PromiseMade:
+    what, due, reference = _texts(value, "what", "due", "reference")
+    moment = datetime.fromisoformat(due)
+    if moment.tzinfo is None:
+        raise ValueError("a promise without a time zone")
+    return PromiseMade(what=what, due=moment, reference=reference)
+
+
+def _watch_result(value: dict[str, Any]) -> tuple[str, bool]:
+    if not isinstance(value["open"], bool):
+        raise TypeError("open is true or false")
+    return _texts(value, "subject")[0], value["open"]
+
+
+def _texts(value: dict[str, Any], *keys: str) -> list[str]:
+    if not all(isinstance(value[key], str) for key in keys):
+        raise TypeError("not a text")
+    return [value[key] for key in keys]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
