@@ -1,11 +1,15 @@
 """How a form reads one message: an answer, a way out, another topic, or something it cannot read.
 
-`FormCheck` is the validation action of a form (`validate_<form>`). Rasa runs it after each message while the form is
-open, and once or twice when the form opens. What it returns decides what happens:
+`FormCheck` is the validation action of a form (`validate_<form>`). Rasa runs it when the form opens and after each
+message while it is open. What it returns decides what happens:
 
 - slots set: the answer is taken and the next question asked;
 - no slot set: Rasa rejects the form, so the rule of the other topic answers;
 - `end()`: the form is over; the action after the form must then find the facts incomplete and say nothing.
+
+Who asks the questions: Rasa, by the responses `utter_ask_<slot>`, again after each message that was not understood;
+or, when the class lists its `slots`, the form itself by `utter_question_<slot>`, so that a hint is not followed by
+the same question over again.
 """
 
 from __future__ import annotations
@@ -24,14 +28,14 @@ Events = list[dict[str, Any]]
 
 #: Counts the messages in a row that the open form could not read.
 MISSES = "_form_misses"
-
 #: Other topics of the bot. A message that is surely one of these leaves the form, unless the asked slot keeps it.
 _TOPICS = frozenset(
-    "goodbye ask_bot request_pin store_hours find_store line_status report_fault activation_status"
-    " technician_appointment bill_question price_availability complaint case_status privacy_request greet thank".split()
+    "greet thank goodbye ask_bot request_pin store_hours find_store line_status report_fault activation_status"
+    " technician_appointment bill_question price_availability complaint case_status privacy_request".split()
 )
 #: Below this an intent is a guess, and a form's answer is the likelier reading of what was typed.
-_SURE = 0.75
+_SURE = 0.7
+_SURE_OF_PERSON = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,24 @@ def said(tracker: Tracker) -> Said:
     message = tracker.latest_message
     intent = message.get("intent") or {}
     data = {entity["entity"]: entity["value"] for entity in message.get("entities") or []}
-    text = str(message.get("text") or "").strip()
+    words = str(message.get("text") or "").strip()
     asked = tracker.get_slot("requested_slot")
-    return Said(text, intent.get("name") or "", float(intent.get("confidence") or 0), asked, data)
+    return Said(words, intent.get("name") or "", float(intent.get("confidence") or 0), asked, data)
+
+
+def ask(slot: str) -> dict[str, Any]:
+    """The event of a form that has itself asked for `slot` and now waits."""
+    event: dict[str, Any] = SlotSet("requested_slot", slot)
+    return event
 
 
 class FormCheck(CareAction):
-    """Base of `validate_<form>`. Subclasses set `form`, `topic`, and write `read`."""
+    """Base of `validate_<form>`. Subclasses set `form` and `topic`, perhaps `slots`, and write `read`."""
 
     keeps_form = True
     form: ClassVar[str]
+    #: The required slots in the order of asking, when the form asks by itself.
+    slots: ClassVar[tuple[str, ...]] = ()
     #: slot -> intents that are an answer while that slot is asked, not a change of topic
     keeps: ClassVar[dict[str, frozenset[str]]] = {}
 
@@ -74,51 +86,83 @@ class FormCheck(CareAction):
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
-        """Slot events for what the message says; None when it does not answer the question."""
+        """Slot events for what the message says; None when it does not answer the question.
+
+        Events that hold `ask(slot)` or `end()` say that the bot has already said what comes next.
+        """
         raise NotImplementedError
 
     def unclear(self, words: Said, dispatcher: CollectingDispatcher) -> None:
-        """Says once, kindly, how the answer should look: `utter_<slot>_unclear`."""
+        """Says once, kindly, how the answer should look."""
         dispatcher.utter_message(response=f"utter_{words.asked}_unclear")
+
+    async def question(
+        self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> None:
+        """Utters the question for `slot`."""
+        dispatcher.utter_message(response=f"utter_question_{slot}")
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         words = said(tracker)
-        if words.intent == "cancel_form" or (words.asked and cancels(tracker)):
+        if words.asked and words.asked in self.slots and _resumed(tracker, self.form):
+            await self.question(words.asked, dispatcher, tracker, systems)
+            return [ask(words.asked)]
+        if words.asked and (words.intent == "cancel_form" or cancels(tracker)):
             dispatcher.utter_message(response="utter_cancelled")
             return self.end()
         events = await self.read(words, dispatcher, tracker, systems)
-        if events is not None:
-            return [*events, SlotSet(MISSES, None)] if events else []
-        if words.asked is None or self._changes_topic(words):
+        if not self.slots and words.asked is None:
+            return events or []
+        if events is not None or words.asked is None:
+            return await self._go_on(events or [], dispatcher, tracker, systems)
+        if self._changes_topic(words):
             return []
-        return self._not_read(words, dispatcher, tracker)
+        return self._not_read(words, words.asked, dispatcher, tracker)
 
     def end(self) -> Events:
         """Ends the form without its facts."""
         return [SlotSet(MISSES, None), *end_form()]
 
+    async def _go_on(
+        self, events: Events, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events:
+        known = {event["name"]: event["value"] for event in events if event["event"] == "slot"}
+        if "requested_slot" in known:
+            return events
+        events = [*events, SlotSet(MISSES, None)]
+        for slot in self.slots:
+            if known.get(slot, None if slot in known else tracker.get_slot(slot)) is None:
+                await self.question(slot, dispatcher, tracker, systems)
+                return [*events, ask(slot)]
+        return events
+
     def _changes_topic(self, words: Said) -> bool:
         if words.intent == "ask_human":
-            return words.tapped or words.confidence >= 0.5
+            return words.tapped or words.confidence >= _SURE_OF_PERSON
         if words.tapped:
-            return True
+            return words.intent != "inform"
         kept = self.keeps.get(words.asked or "", frozenset())
         return words.intent in _TOPICS - kept and words.confidence >= _SURE
 
-    def _not_read(self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+    def _not_read(
+        self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker
+    ) -> Events:
         misses = int(tracker.get_slot(MISSES) or 0) + 1
         if misses >= 2:
             dispatcher.utter_message(response="utter_not_understood_person")
-            hand_off(
-                dispatcher,
-                tracker,
-                reason="not_understood",
-                topic=self.topic,
-                note=f"Il cliente non è riuscito a rispondere alla domanda «{words.asked}».",
-            )
+            note = "Il cliente non è riuscito a rispondere a una domanda del bot."
+            hand_off(dispatcher, tracker, reason="not_understood", topic=self.topic, note=note)
             return self.end()
         self.unclear(words, dispatcher)
-        return [SlotSet(MISSES, misses), SlotSet(words.asked, None)]
+        return [SlotSet(MISSES, misses), ask(asked) if asked in self.slots else SlotSet(asked, None)]
+
+
+def _resumed(tracker: Tracker, form: str) -> bool:
+    """True when small talk was just answered and the question must simply be asked again."""
+    names = [event["name"] for event in tracker.events if event.get("event") == "action" and event.get("name")]
+    while names and names[-1] == form:
+        names.pop()
+    return bool(names) and names[-1] != "action_listen"
 
 
 class CancelForm(CareAction):

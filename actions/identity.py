@@ -22,7 +22,7 @@ from actions.backends import Backends
 from actions.backends.customers import Fact
 from actions.common import CareAction, hand_off, turn_id
 from actions.facts import find_customer_code, find_fact
-from actions.forms import Events, FormCheck, Said
+from actions.forms import Events, FormCheck, Said, ask
 
 #: Wrong pairs of code and fact before a person takes over.
 TRIES = 3
@@ -49,13 +49,15 @@ class ValidateIdentityForm(FormCheck):
 
     form = "identity_form"
     topic = "identity"
+    slots = ("customer_code", "identity_fact")
 
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
         if words.data.get("identity_help"):
-            dispatcher.utter_message(response=f"utter_{words.asked or 'customer_code'}_help")
-            return [SlotSet(words.asked or "customer_code", None)]
+            asked = words.asked or "customer_code"
+            dispatcher.utter_message(response=f"utter_{asked}_help")
+            return [SlotSet(asked, None), ask(asked)]
         if words.tapped:
             return None
         found = find_customer_code(words.text, bare=words.asked == "customer_code")
@@ -68,7 +70,7 @@ class ValidateIdentityForm(FormCheck):
             return [SlotSet("customer_code", found)]
         if fact and words.asked == "customer_code":
             dispatcher.utter_message(response="utter_customer_code_first")
-            return [SlotSet("customer_code", None)]
+            return [SlotSet("customer_code", None), ask("customer_code")]
         return None
 
     async def _compare(
@@ -94,7 +96,7 @@ class ValidateIdentityForm(FormCheck):
             _locked(dispatcher, tracker)
             return [*again, *self.end()]
         dispatcher.utter_message(response="utter_identity_wrong")
-        return again
+        return [*again, ask("customer_code")]
 
 
 class IdentityDone(CareAction):
