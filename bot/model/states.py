@@ -19,7 +19,6 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
         (Status.BOT, Status.WAITING),
         (Status.WAITING, Status.AGENT),
         (Status.WAITING, Status.BOT),  # the customer gave up, or was answered
-        (Status.AGENT, Status.AGENT),  # transfer to another person
         (Status.AGENT, Status.BOT),
         (Status.AGENT, Status.WAITING),  # given back to the queue
         (Status.AGENT, Status.CLOSED),
@@ -67,3 +66,5 @@ class Outcome(StrEnum):
     NOT_OURS = "not_ours"
     NO_ANSWER = "no_answer"
     DUPLICATE = "duplicate"
+    GIVEN_BACK = "given_back"  # the bot goes on
+    WITHDRAWN = "withdrawn"  # the customer no longer needs it

@@ -66,6 +66,7 @@ events = Table(
     Column("channel", String(32), nullable=False),
     Column("external_id", String(200), nullable=False),
     Column("chat", String(200)),
+    Column("own", Boolean, nullable=False, default=False),  # ours (a follow-up that is due), not the platform's
     Column("payload", JSON, nullable=False),
     Column("at", Time, nullable=False),
     Column("received_at", Time, nullable=False),

@@ -1,0 +1,290 @@
+"""From the bot to a named person and back: request -> claim -> reply -> give back | requeue -> close.
+
+Every function works inside the caller's transaction and raises Refused when the state does not allow the move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot.channels.base import fit
+from bot.flow.packet import pack
+from bot.flow.way import Way
+from bot.model.dialogue import HandoffRequest
+from bot.model.errors import Refused
+from bot.model.replies import QuickReply, Reply, Speaker
+from bot.model.states import Author, Outcome, Status
+from bot.model.team import when
+from bot.store import agents, cases, conversations, messages, outgoing
+
+FRESH = timedelta(hours=72)  # a case that comes back within this goes to the person who had it
+HISTORY = timedelta(days=30)  # waits older than this say nothing about today
+ENOUGH = 5  # fewer waits than this are no history
+
+
+def say(
+    connection: Connection,
+    way: Way,
+    conversation: Row[Any],
+    reply: Reply,
+    *,
+    author: Author = Author.BOT,
+    agent: Row[Any] | None = None,
+    name_line: bool = True,
+    now: datetime,
+) -> int:
+    """Write down what is said to the customer, with one outgoing row per call; the message's id."""
+    channel = way.channels[conversation.channel]
+    speaker = speaker_of(way, agent) if agent and name_line else None
+    message_id = messages.add_reply(
+        connection,
+        conversation.id,
+        reply,
+        author=author,
+        agent_id=agent.id if agent else None,
+        case_id=conversation.case_id,
+        now=now,
+    )
+    parts = fit(reply, channel.limits, channel.abilities, speaker=speaker)
+    if parts:
+        outgoing.add(
+            connection,
+            conversation.id,
+            message_id,
+            parts,
+            author=author,
+            agent_id=agent.id if agent else None,
+            now=now,
+        )
+    return message_id
+
+
+def speaker_of(way: Way, agent: Row[Any], handle: str | None = None) -> Speaker:
+    """The agent as a channel shows people."""
+    file = f"{agent.id}-{agent.picture_version}.jpg"
+    return Speaker(
+        id=agent.id,
+        name=agent.name,
+        picture=str(way.cache / file),
+        picture_url=f"{way.people_url}/people/{file}",
+        handle=handle,
+    )
+
+
+def request(
+    connection: Connection, way: Way, conversation: Row[Any], wanted: HandoffRequest, *, who: str, now: datetime
+) -> Row[Any]:
+    """A person is wanted: open a case (or the fresh one again), pack what is known, tell the customer; the case."""
+    if conversation.status == Status.WAITING:
+        return cases.get(connection, conversation.case_id)
+    last = cases.latest(connection, conversation.id)
+    fresh = bool(last and last.closed_at and last.owner_id and now - last.closed_at < FRESH)
+    if last and fresh:
+        cases.change(connection, last.id, closed_at=None, outcome=None, waiting_since=now, reassured_at=None)
+        case = cases.get(connection, last.id)
+    else:
+        case = cases.open_case(
+            connection, conversation, reason=wanted.reason, topic=wanted.topic, note=wanted.note, now=now
+        )
+    conversation = conversations.move(
+        connection, conversation, Status.WAITING, who=who, why=wanted.reason, now=now, case_id=case.id
+    )
+    cases.add_packet(connection, case.id, pack(connection, way, conversation, wanted), now)
+    say(connection, way, conversation, _what_happens_next(connection, way, conversation, case, now), now=now)
+    return case
+
+
+def _what_happens_next(connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], now: datetime) -> Reply:
+    """Who or which team, how long it usually takes, and when the team is there: only what is true."""
+    language = conversation.language
+    say_ = way.texts.say
+    if case.owner_name:
+        text = say_("handed_over_again", language, number=case.number, name=case.owner_name)
+    else:
+        text = say_("handed_over", language, number=case.number, team=way.team.name[language])
+    back = way.team.opens(now)
+    waits = cases.waits(connection, now - HISTORY)
+    if back:
+        text += " " + say_("team_closed", language, when=when(back, now, language))
+    elif len(waits) >= ENOUGH:
+        eight_in_ten = waits[min(len(waits) - 1, len(waits) * 8 // 10)]
+        text += " " + say_("wait_known", language, minutes=max(1, round(eight_in_ten.total_seconds() / 60)))
+    else:
+        text += " " + say_("wait_unknown", language)
+    return Reply(text, (QuickReply(say_("back_to_bot", language), "#cancel"),))
+
+
+def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> Row[Any]:
+    """Take a waiting customer. The loser of a race is told who has it (Refused.who)."""
+    conversation = _conversation(connection, conversation_id)
+    if conversation.status != Status.WAITING:
+        has_it = agents.get(connection, conversation.agent_id) if conversation.agent_id else None
+        raise Refused("someone was faster" if has_it else "not waiting", who=has_it.name if has_it else None)
+    case = cases.get(connection, conversation.case_id)
+    moved = conversations.move(
+        connection,
+        conversation,
+        Status.AGENT,
+        who="agent",
+        why="taken",
+        now=now,
+        agent_id=agent.id,
+        by_agent_id=agent.id,
+        case_id=case.id,
+    )
+    cases.change(connection, case.id, owner_id=agent.id, waiting_since=None, taken_at=case.taken_at or now)
+    outgoing.suppress_bot(connection, conversation_id, "a person took over")
+    shows_face = way.channels[moved.channel].abilities.personas
+    introduction = Reply(
+        way.texts.say("taken", moved.language, name=agent.name),
+        image=None if shows_face else f"people/{agent.id}-{agent.picture_version}.jpg",
+    )
+    say(connection, way, moved, introduction, author=Author.AGENT, agent=agent, name_line=False, now=now)
+    return moved
+
+
+def reply(
+    connection: Connection, way: Way, conversation_id: int, agent: Row[Any], said: Reply, *, now: datetime
+) -> int:
+    """A person's words to the customer they have; the message's id."""
+    conversation = _in_hand(connection, conversation_id, agent)
+    return say(connection, way, conversation, said, author=Author.AGENT, agent=agent, now=now)
+
+
+def note(connection: Connection, conversation_id: int, agent: Row[Any], text: str, *, now: datetime) -> int:
+    """A line for colleagues only; anyone at the desk may write one."""
+    conversation = _conversation(connection, conversation_id)
+    return messages.add_line(
+        connection,
+        conversation_id,
+        text,
+        author=Author.NOTE,
+        agent_id=agent.id,
+        case_id=conversation.case_id,
+        now=now,
+    )
+
+
+def give_back(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> None:
+    """The bot goes on. It says again that it is one."""
+    conversation = _in_hand(connection, conversation_id, agent)
+    cases.change(connection, conversation.case_id, closed_at=now, outcome=Outcome.GIVEN_BACK)
+    moved = conversations.move(
+        connection, conversation, Status.BOT, who="agent", why="given back to the bot", now=now, by_agent_id=agent.id
+    )
+    text = way.texts.say("given_back", moved.language, name=agent.name)
+    say(connection, way, moved, Reply(text, (way_to_a_person(way, moved.language),)), now=now)
+    conversations.change(connection, conversation_id, introduced_at=now)
+
+
+def requeue(
+    connection: Connection, way: Way, conversation_id: int, agent: Row[Any], why: str, *, now: datetime
+) -> None:
+    """Back to the queue, with what was learned since: a new version of the packet."""
+    conversation = _in_hand(connection, conversation_id, agent)
+    case = cases.get(connection, conversation.case_id)
+    moved = conversations.move(
+        connection,
+        conversation,
+        Status.WAITING,
+        who="agent",
+        why=why or "back to the queue",
+        now=now,
+        by_agent_id=agent.id,
+        case_id=case.id,
+    )
+    cases.change(connection, case.id, waiting_since=now, reassured_at=None)
+    wanted = HandoffRequest(case.reason, case.topic, why or case.note)
+    cases.add_packet(connection, case.id, pack(connection, way, moved, wanted), now)
+
+
+def close(
+    connection: Connection, way: Way, conversation_id: int, agent: Row[Any], outcome: Outcome, *, now: datetime
+) -> None:
+    """The case is done, says the agent; the customer is asked whether it is."""
+    conversation = _in_hand(connection, conversation_id, agent)
+    case = cases.get(connection, conversation.case_id)
+    cases.change(connection, case.id, closed_at=now, outcome=outcome)
+    moved = conversations.move(
+        connection, conversation, Status.CLOSED, who="agent", why=outcome, now=now, by_agent_id=agent.id
+    )
+    language = moved.language
+    question = Reply(
+        way.texts.say("solved_question", language, name=agent.name, number=case.number),
+        (
+            QuickReply(way.texts.say("solved_yes", language), f"#solved:{case.id}:yes"),
+            QuickReply(way.texts.say("solved_no", language), f"#solved:{case.id}:no"),
+        ),
+    )
+    say(connection, way, moved, question, now=now)
+
+
+def solved(
+    connection: Connection, way: Way, conversation: Row[Any], case_id: int, *, yes: bool, now: datetime
+) -> bool:
+    """The customer's own word on a closed case; "no" opens it again for the same person.
+
+    False when the answer no longer fits (another customer's case, a person has the word, already open again).
+    """
+    case = cases.latest(connection, conversation.id)
+    if case is None or case.id != case_id or not case.closed_at:
+        return False
+    if conversation.status not in (Status.CLOSED, Status.BOT):
+        return False
+    cases.change(connection, case_id, solved=yes)
+    if yes:
+        if conversation.status == Status.CLOSED:
+            conversation = conversations.move(
+                connection, conversation, Status.BOT, who="customer", why="solved", now=now
+            )
+        thanks = Reply(way.texts.say("solved_thanks", conversation.language), (way_to_a_person(way, conversation.language),))
+        say(connection, way, conversation, thanks, now=now)
+    else:
+        wanted = HandoffRequest("not_solved", case.topic, case.note)
+        request(connection, way, conversation, wanted, who="customer", now=now)
+    return True
+
+
+def cancel(connection: Connection, way: Way, conversation: Row[Any], *, now: datetime) -> bool:
+    """The customer no longer needs a person; False when nobody is being waited for."""
+    if conversation.status != Status.WAITING:
+        return False
+    case = cases.get(connection, conversation.case_id)
+    cases.change(connection, case.id, closed_at=now, waiting_since=None, outcome=Outcome.WITHDRAWN)
+    moved = conversations.move(connection, conversation, Status.BOT, who="customer", why="no longer needed", now=now)
+    text = way.texts.say("cancelled", moved.language, number=case.number)
+    say(connection, way, moved, Reply(text, (way_to_a_person(way, moved.language),)), now=now)
+    return True
+
+
+def way_to_a_person(way: Way, language: str) -> QuickReply:
+    """The button that is under every last word of the bot."""
+    return QuickReply(way.texts.say("talk_to_us", language), "/ask_human")
+
+
+def with_way_to_a_person(way: Way, said: Reply, language: str) -> Reply:
+    """The reply with that button, if it has none."""
+    person = way_to_a_person(way, language)
+    if any(q.payload == person.payload for q in said.quick_replies):
+        return said
+    return replace(said, quick_replies=(*said.quick_replies, person))
+
+
+def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
+    conversation = conversations.get(connection, conversation_id)
+    if conversation is None:
+        raise Refused("no such conversation")
+    return conversation
+
+
+def _in_hand(connection: Connection, conversation_id: int, agent: Row[Any]) -> Row[Any]:
+    """The conversation, if this agent has the word in it."""
+    conversation = _conversation(connection, conversation_id)
+    if conversation.status != Status.AGENT or conversation.agent_id != agent.id:
+        has_it = agents.get(connection, conversation.agent_id) if conversation.agent_id else None
+        raise Refused("not yours", who=has_it.name if has_it else None)
+    return conversation

@@ -1,0 +1,75 @@
+"""What every step of the way has in hand. Built once, in app.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from bot.channels.base import Channel
+from bot.flow.texts import Texts
+from bot.model.dialogue import Ask, Turn
+from bot.model.messages import ConversationKey
+from bot.model.team import Team
+from bot.store.database import Database
+
+
+class Engine(Protocol):
+    """Who understands: the dialogue engine's client."""
+
+    async def ask(self, turn: Ask) -> Turn:
+        """The engine's answer. Raises EngineDown when there is none."""
+
+
+class Bell:
+    """Wakes everyone who waits, at once. A ring that nobody hears is lost: waiters look at the store first."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who wait now."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def heard(self, seconds: float | None = None) -> bool:
+        """Wait for the next ring, at most `seconds`; False when none came."""
+        return await wait_for(self._event, seconds)
+
+    def next(self) -> asyncio.Event:
+        """The coming ring: take it before looking at the store, so that no ring between is missed."""
+        return self._event
+
+
+async def wait_for(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait until the event is set, at most `seconds`; False when it was not."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+@dataclass
+class Way:
+    """The store, the doors, the engine, the words; and the bells between the steps."""
+
+    db: Database
+    channels: Mapping[str, Channel]
+    engine: Engine
+    texts: Texts
+    team: Team
+    clock: Callable[[], datetime]
+    people_url: str  # where platforms fetch agents' pictures: {people_url}/people/3-1.jpg
+    cache: Path  # a folder for pictures that are uploaded to platforms
+    arrived: Callable[[ConversationKey], None] = lambda _key: None  # an event was stored: answer it
+    outgoing: Bell = field(default_factory=Bell)
+    live: Bell = field(default_factory=Bell)
+
+    def committed(self) -> None:
+        """Call after each commit that may have left rows to send or news for open desks."""
+        self.outgoing.ring()
+        self.live.ring()
