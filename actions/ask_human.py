@@ -1,0 +1,45 @@
+"""The customer asks for a person: always granted, at any point, with what they were about."""
+
+from typing import ClassVar
+
+from rasa_sdk import Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.backends import Backends
+from actions.common import CareAction, Event, hand_off
+
+#: Intents that are not what the customer is about.
+NO_TOPIC = frozenset(
+    "greet goodbye thank affirm deny ask_bot ask_human nlu_fallback inform share_location share_contact"
+    " cancel_form session_start".split()
+)
+
+
+class AskHuman(CareAction):
+    """Hands over. An open form ends: the person takes it from there."""
+
+    topic: ClassVar[str] = "ask_human"
+
+    def name(self) -> str:
+        """See domain/ask_human.yml."""
+        return "action_ask_human"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+        """See CareAction."""
+        note = "Il cliente ha chiesto di parlare con una persona."
+        if tracker.active_loop_name:
+            note += " Stava rispondendo alle domande del bot: quello che ha già detto è qui sotto."
+        dispatcher.utter_message(response="utter_ask_human")
+        hand_off(dispatcher, tracker, reason="asked", topic=last_topic(tracker) or self.topic, note=note)
+        return []
+
+
+def last_topic(tracker: Tracker) -> str | None:
+    """The intent's name of the last message that was about something; None when there was none."""
+    for event in reversed(tracker.events):
+        if event.get("event") != "user":
+            continue
+        name = ((event.get("parse_data") or {}).get("intent") or {}).get("name")
+        if name and name not in NO_TOPIC:
+            return str(name)
+    return None

@@ -1,0 +1,76 @@
+"""What was not understood: asked once in other words, the second time in a row a person is asked."""
+
+from typing import ClassVar
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import FollowupAction
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.ask_human import last_topic
+from actions.backends import Backends
+from actions.common import CareAction, Event, end_form, hand_off
+
+#: A turn in which one of these ran was a turn that was not understood.
+MISSES = ("action_not_understood", "action_default_fallback")
+
+
+class NotUnderstood(CareAction):
+    """Rephrase or hand over. Everything it needs stands in the conversation's events; it keeps no count."""
+
+    topic: ClassVar[str] = "nlu_fallback"
+    keeps_form: ClassVar[bool] = True
+
+    def name(self) -> str:
+        """See domain/fallback.yml."""
+        return "action_not_understood"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+        """See CareAction."""
+        form = tracker.active_loop_name
+        if missed_before(tracker):
+            dispatcher.utter_message(response="utter_not_understood_again")
+            hand_off(
+                dispatcher, tracker, reason="not_understood", topic=last_topic(tracker) or self.topic,
+                note="Il bot non ha capito per due volte di seguito: leggi gli ultimi messaggi del cliente.",
+            )
+            return end_form() if form else []
+        if form:
+            dispatcher.utter_message(response="utter_rephrase_aside")
+            return [FollowupAction(form)]
+        dispatcher.utter_message(response="utter_rephrase")
+        return []
+
+
+class DefaultFallback(NotUnderstood):
+    """In place of Rasa's own: no rule knew what to do. Rasa's would forget the message and say nothing."""
+
+    def name(self) -> str:
+        """Rasa's name for it, see config.yml."""
+        return "action_default_fallback"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+        """See NotUnderstood. No policy follows this action, so it says itself that the turn is over."""
+        events = await super().answer(dispatcher, tracker, systems)
+        return events if any(event["event"] == "followup" for event in events) else [
+            *events, FollowupAction("action_listen"),
+        ]
+
+
+def missed_before(tracker: Tracker) -> bool:
+    """True when the turn just before this one was not understood and did not already bring a person."""
+    turns_back = 0
+    missed = False
+    for event in reversed(tracker.events):
+        kind = event.get("event")
+        if kind == "user":
+            turns_back += 1
+            if turns_back == 2:
+                return missed
+        elif turns_back == 1 and kind == "session_started":
+            return False
+        elif turns_back == 1 and kind == "bot" and "handoff" in ((event.get("data") or {}).get("custom") or {}):
+            # After a person took over the count begins anew: a second person would not help more than the first.
+            return False
+        elif turns_back == 1 and kind == "action" and event.get("name") in MISSES:
+            missed = True
+    return False

@@ -1,0 +1,158 @@
+"""Prices of offers and phones, and where they are in stock. Nobody has to say who they are."""
+
+from typing import ClassVar
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.backends import Backends
+from actions.backends.catalogue import Product, Stock
+from actions.common import (
+    CareAction, CareForm, Event, ask, cancels, end_form, entity, hand_off, intent, language, text,
+)
+from actions.products import Found, find_kind, find_product
+from actions.towns import Town, find_town
+from actions.words import euros
+
+#: Products in one list: more buttons would be numbered lines on some channels.
+LISTED = 4
+#: A button's title on the narrowest channel.
+TITLE = 20
+
+
+class PriceAvailability(CareAction):
+    """A named product: price and stock. A kind of product: a short list. Anything else: which one?"""
+
+    topic: ClassVar[str] = "price_availability"
+
+    def name(self) -> str:
+        """See domain/price_availability.yml."""
+        return "action_price_availability"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+        """See CareAction."""
+        products = await systems.catalogue.products()
+        said = text(tracker)
+        found = wanted(tracker, products)
+        if found.product:
+            town = find_town(said) if not said.startswith("/") else None
+            await self._one(dispatcher, tracker, systems, found.product, town)
+            return [SlotSet("product", found.product.id)]
+        kind = "phone" if found.other_model else entity(tracker, "product_kind") or find_kind(said)
+        listed = [product for product in products if product.kind == kind][:LISTED]
+        if listed:
+            say_list(dispatcher, language(tracker), listed, "other_model" if found.other_model else f"list_{kind}")
+        else:
+            dispatcher.utter_message(response="utter_price_not_listed" if kind == "usage" else "utter_price_which")
+        return []
+
+    async def _one(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends, product: Product, town: Town | None
+    ) -> None:
+        lang = language(tracker)
+        stock = await systems.catalogue.stock(product.id, town=town.name if town else None)
+        dispatcher.utter_message(
+            response="utter_price_monthly" if product.monthly else "utter_price_once",
+            name=product.name, price=euros(product.price, lang), details=product.details.get(lang) or product.details["it"],
+        )
+        if town and not product.monthly:
+            say_town(dispatcher, lang, product, town, stock)
+        else:
+            say_online(dispatcher, product, stock)
+
+
+class ValidateStockForm(CareForm):
+    """Asks for the town, then says which shops there have the product. The form is `stock_form`."""
+
+    topic: ClassVar[str] = "check_stock"
+
+    def name(self) -> str:
+        """Rasa's name for a form's check."""
+        return "validate_stock_form"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+        """See CareForm."""
+        if cancels(tracker):
+            dispatcher.utter_message(response="utter_cancelled")
+            return end_form()
+        product = await wanted_stock(tracker, systems)
+        if product is None:
+            dispatcher.utter_message(response="utter_stock_which")
+            return end_form()
+        kept = SlotSet("product", product.id)
+        if self.resumed(tracker):
+            dispatcher.utter_message(response="utter_ask_stock_town")
+            return [kept, ask("stock_town")]
+        known = tracker.get_slot("town") if self.asked(tracker) is None else None
+        town = find_town(str(known) if known else "" if text(tracker).startswith("/") else text(tracker))
+        if town:
+            stock = await systems.catalogue.stock(product.id, town=town.name)
+            say_town(dispatcher, language(tracker), product, town, stock)
+            return [kept, SlotSet("town", town.name), *end_form()]
+        if self.leaves(tracker):
+            return []
+        return self._ask_town(dispatcher, tracker, product)
+
+    def _ask_town(self, dispatcher: CollectingDispatcher, tracker: Tracker, product: Product) -> list[Event]:
+        kept = SlotSet("product", product.id)
+        if self.asked(tracker) is None:
+            dispatcher.utter_message(response="utter_ask_stock_town")
+            return [kept, SlotSet("_tries", 0), ask("stock_town")]
+        tries = int(tracker.get_slot("_tries") or 0) + 1
+        if tries < 2:
+            dispatcher.utter_message(response="utter_stock_town_unclear")
+            return [kept, SlotSet("_tries", tries), ask("stock_town")]
+        dispatcher.utter_message(response="utter_not_understood_person")
+        note = f"Cerca {product.name} in negozio, ma il bot non riconosce la città."
+        hand_off(dispatcher, tracker, reason="not_understood", topic="price_availability", note=note)
+        return end_form()
+
+
+async def wanted_stock(tracker: Tracker, systems: Backends) -> Product | None:
+    """The product whose stock is asked: from the button, else the one last spoken of; None when it is gone."""
+    wanted_id = (entity(tracker, "product") if intent(tracker)[0] == "check_stock" else None) or tracker.get_slot("product")
+    products = await systems.catalogue.products()
+    return next((product for product in products if product.id == wanted_id), None)
+
+
+def wanted(tracker: Tracker, products: list[Product]) -> Found:
+    """The product of a button, or the one that the words name."""
+    tapped = entity(tracker, "product")
+    if tapped:
+        return Found(next((product for product in products if product.id == tapped), None))
+    return Found(None) if text(tracker).startswith("/") else find_product(text(tracker), products)
+
+
+def say_list(dispatcher: CollectingDispatcher, lang: str, products: list[Product], kind: str) -> None:
+    """A few products with prices, and a button for each."""
+    dispatcher.utter_message(
+        response=f"utter_price_{kind}",
+        list=", ".join(f"{product.name} {euros(product.price, lang)}" for product in products),
+        buttons=[
+            {"title": product.name[:TITLE], "payload": f'/price_availability{{"product": "{product.id}"}}'}
+            for product in products
+        ],
+    )
+
+
+def say_online(dispatcher: CollectingDispatcher, product: Product, stock: Stock) -> None:
+    """When it arrives at home, or how soon an offer is active."""
+    if stock.online_days is None:
+        kind = "not_online"
+    elif product.monthly:
+        kind = "offer"
+    else:
+        kind = "online_tomorrow" if stock.online_days == 1 else "online"
+    dispatcher.utter_message(response=f"utter_stock_{kind}", days=stock.online_days, product_id=product.id)
+
+
+def say_town(dispatcher: CollectingDispatcher, lang: str, product: Product, town: Town, stock: Stock) -> None:
+    """The shops of the town that have it; when none has, when it arrives from online."""
+    if not stock.shops:
+        dispatcher.utter_message(response="utter_stock_town_none", town=town.name, name=product.name)
+        if stock.online_days is not None:
+            say_online(dispatcher, product, stock)
+        return
+    shops = "; ".join(f"{shop.shop} ({shop.pieces})" for shop in stock.shops[:3])
+    dispatcher.utter_message(response="utter_stock_town", town=town.name, name=product.name, shops=shops)

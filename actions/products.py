@@ -1,0 +1,73 @@
+"""Which product, or kind of product, does this sentence name? Typos are tolerated, model numbers are not."""
+
+import re
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from actions.backends.catalogue import Product
+from actions.towns import plain
+
+#: How alike (0-100) words must be to a product's name. Names of up to SHORT letters must be exact.
+ALIKE, SHORT = 84.0, 4
+#: Kinds by the words used; the first that matches counts. "usage" is what the catalogue does not hold.
+KINDS = (
+    ("usage", r"\b(roaming|estero|svizzera|albania|chiamare in|call(s|ing)? abroad|switzerland)\b"),
+    ("phone", r"\b(telefon\w*|cellular\w*|smartphone\w*|phones?|novita telefoni|android)\b"),
+    ("home", r"\b(internet|casa|adsl|fibra|fiber|fibre|broadband|home)\b"),
+    ("mobile", r"\b(mobile|giga|tariff\w*|minuti|data plan|plans?|unlimited|gb|numero|operatore)\b"),
+    ("extra", r"\b(modem|router|sim|ripetitor\w*|wi ?fi)\b"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """A product, or none; `other_model`: a make that we sell was named with a model number that we do not."""
+
+    product: Product | None
+    other_model: bool = False
+
+
+def find_product(text: str, products: list[Product]) -> Found:
+    """The product with the longest name or alias that occurs in `text`, allowing for typos."""
+    words = plain(text).split()
+    best: tuple[float, Product, int] | None = None
+    for product in products:
+        for name in (product.name, *product.aliases):
+            target = plain(name)
+            end = _occurs(words, target)
+            score = len(target)
+            if end and (best is None or score > best[0]):
+                best = (score, product, end)
+    if best is None:
+        return Found(None)
+    _, product, end = best
+    after = words[end] if end < len(words) else ""
+    # "iphone 15" when only 16 and 17 are sold: the price of another model would be a wrong answer.
+    named_model = any(char.isdigit() for char in " ".join(words[:end][-3:]))
+    if product.kind == "phone" and not named_model and re.fullmatch(r"[a-z]{0,2}\d{1,2}[a-z]{0,4}", after):
+        return Found(None, other_model=True)
+    return Found(product)
+
+
+def find_kind(text: str) -> str | None:
+    """home, mobile, phone, extra, usage; None when the words name no kind."""
+    words = plain(text)
+    return next((kind for kind, pattern in KINDS if re.search(pattern, words)), None)
+
+
+def _occurs(words: list[str], target: str) -> int:
+    """The index just after the words that name `target`; 0 when they do not occur."""
+    size = len(target.split())
+    for start in range(len(words) - size + 1):
+        part = " ".join(words[start : start + size])
+        if part == target:
+            return start + size
+        # A figure is never a typo: 16 and 17 are one letter apart and two different phones.
+        if len(target) > SHORT and _figures(part) == _figures(target) and fuzz.ratio(part, target) >= ALIKE:
+            return start + size
+    return 0
+
+
+def _figures(text: str) -> list[str]:
+    return re.findall(r"\d+", text)

@@ -1,0 +1,48 @@
+"""Hello, thank you, goodbye, yes, no, "are you a robot?": short answers that never lose what was going on."""
+
+from typing import ClassVar
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import FollowupAction
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.backends import Backends
+from actions.common import CareAction, Event, end_form, intent, metadata
+
+#: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
+ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot"}
+
+
+class SmallTalk(CareAction):
+    """Answers by the intent's name. In a form the answer is an aside; "no" and "goodbye" end the form."""
+
+    topic: ClassVar[str] = "greet"
+    keeps_form: ClassVar[bool] = True
+
+    def name(self) -> str:
+        """See domain/small_talk.yml."""
+        return "action_small_talk"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+        """See CareAction."""
+        said, _ = intent(tracker)
+        form = tracker.active_loop_name
+        if form and said in ("deny", "goodbye"):
+            dispatcher.utter_message(response="utter_cancelled" if said == "deny" else "utter_goodbye")
+            return end_form()
+        if form:
+            if said in ASIDES:
+                dispatcher.utter_message(response=ASIDES[said])
+            return [FollowupAction(form)]
+        if said == "greet" and not first_greeting(tracker):
+            said = "greet_again"
+        dispatcher.utter_message(response=f"utter_{said}")
+        return []
+
+
+def first_greeting(tracker: Tracker) -> bool:
+    """True when this customer has not yet read in this conversation that they talk to a bot."""
+    if metadata(tracker).get("first_turn"):
+        return True
+    said = ((event.get("metadata") or {}).get("utter_action") for event in tracker.events if event["event"] == "bot")
+    return "utter_greet" not in said
