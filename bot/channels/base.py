@@ -1,8 +1,8 @@
 """The contract of a channel: what the way may ask of a door, the door's limits as data, and the one `fit()`.
 
 A channel translates: `split` and `parse` in, `send` out. It is given a callable for what arrived and cannot
-reach the store. Differences between platforms are data (`Limits`, `Abilities`), so the centre never asks which
-platform it speaks to.
+reach the store. Differences between platforms are data (`Limits`, `Abilities`), so the centre never asks
+which platform it speaks to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from bot.channels.reading import whole
 from bot.model.messages import Attachment, ConversationKey, Incoming, RawEvent, Sender
 from bot.model.replies import Part, QuickReply, Reply, Speaker
 
@@ -83,7 +84,7 @@ class Channel(Protocol):
         """The webhook's routes. They check the caller, split, store through `receive`, then answer 200."""
 
     async def start(self, receive: Receive) -> None:
-        """Open connections; set the platform up (webhook or long poll). Called once, before the first send."""
+        """Open connections; set the platform up (webhook or long poll). Called once, before any send."""
 
     async def stop(self) -> None:
         """Stop polling and close connections. Nothing may be called after it."""
@@ -98,13 +99,13 @@ class Channel(Protocol):
         """Show that someone is typing. Best effort: never raises."""
 
     async def register(self, speaker: Speaker) -> str | None:
-        """Make a person known to the platform (a persona); the handle to keep, None where there is no such thing.
+        """Make a person known to the platform (a persona); the handle to keep, None where there is none.
 
         Raises SendError. Called once per person and picture.
         """
 
     async def profile(self, key: ConversationKey) -> Sender:
-        """The person's name and locale where the platform tells them; an empty Sender otherwise. Never raises."""
+        """The person's name and locale where the platform tells them, else an empty Sender. Never raises."""
 
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         """The bytes of a customer's file, in chunks. Raises SendError when it cannot be had any more."""
@@ -113,32 +114,33 @@ class Channel(Protocol):
 def fit(reply: Reply, limits: Limits, abilities: Abilities, *, speaker: Speaker | None = None) -> list[Part]:
     """What `reply` becomes on a platform: one part per call, each within the limits.
 
-    Long texts are split at sentence ends; buttons sit under the last part; too many, or ones whose title does
-    not fit, become numbered lines (the customer may type the number). Buttons that ask for what the platform
-    cannot ask are dropped. Where the platform shows no persona the speaker's name leads the text: a person is
-    never anonymous.
+    Long texts are split at sentence ends; buttons sit under the last part; too many, or ones that do not fit,
+    become numbered lines (the customer may type the number: the button's place among `reply.quick_replies`,
+    as `bot.model.replies.chosen` counts). Buttons that ask for what the platform cannot ask are dropped.
+    Where the platform shows no persona the speaker's name leads every piece and every caption: pieces are
+    read apart, and a person is never anonymous.
     """
-    quick_replies = tuple(q for q in reply.quick_replies if _possible(q, abilities))
-    text = reply.text
-    if speaker and not abilities.personas and text:
-        text = f"{speaker.name}: {text}"
-    listed = len(quick_replies) > limits.quick_replies or any(
-        _length(q.title, limits) > limits.title or (limits.payload and len(q.payload.encode()) > limits.payload)
-        for q in quick_replies
-    )
-    if listed:
-        lines = "\n".join(f"{n}. {q.title}" for n, q in enumerate(quick_replies, 1))
-        text = f"{text}\n{lines}" if text else lines
-        quick_replies = ()
+    buttons, lines = _buttons(reply.quick_replies, limits, abilities)
+    text = "\n".join(filter(None, [whole(reply.text).strip(), lines]))
+    if buttons and not text and not reply.image:
+        text = "\n".join(q.title for q in buttons)  # buttons cannot stand alone: they would be lost
+    name = _name(speaker, limits) if speaker and not abilities.personas else ""
+    lead = f"{name}: " if name else ""
     parts: list[Part] = []
     if reply.image:
-        caption = text if _length(text, limits) <= limits.caption else ""
+        captions = [lead + text if text else name, name, ""]
+        caption = next(c for c in captions if _length(c, limits) <= limits.caption)
         parts.append(Part(text=caption, image=reply.image))
-        text = "" if caption else text
-    parts += [Part(text=piece) for piece in split_text(text, limits)]
-    if quick_replies and parts:
-        parts[-1] = replace(parts[-1], quick_replies=quick_replies)
+        text = "" if caption and caption == captions[0] else text
+    room = replace(limits, text=limits.text - _length(lead, limits))
+    parts += [Part(text=lead + piece) for piece in split_text(text, room)]
+    if buttons and parts:
+        parts[-1] = replace(parts[-1], quick_replies=buttons)
     return parts
+
+
+#: The end of a paragraph, of a line before a numbered one, of a sentence ("2. " is a number, not a sentence).
+_PAUSE = re.compile(r"\n\n|\n(?=\d+\. )|(?<=[.!?…])(?<!\d\.)\s")
 
 
 def split_text(text: str, limits: Limits) -> list[str]:
@@ -146,8 +148,8 @@ def split_text(text: str, limits: Limits) -> list[str]:
     pieces = []
     rest = text.strip()
     while _length(rest, limits) > limits.text:
-        head = _head(rest, limits)
-        cut = max((m.end() for m in re.finditer(r"\n\n|(?<=[.!?…])\s", head)), default=0)
+        head = _head(rest, limits.text, limits)
+        cut = max((m.end() for m in _PAUSE.finditer(head)), default=0)
         if cut < len(head) // 3:
             cut = max(head.rfind("\n"), head.rfind(" ")) + 1 or len(head)
         pieces.append(rest[:cut].strip())
@@ -155,11 +157,36 @@ def split_text(text: str, limits: Limits) -> list[str]:
     return [*pieces, rest] if rest else pieces
 
 
-def _head(text: str, limits: Limits) -> str:
-    """The longest beginning of `text` within the limit that does not cut a character in two."""
+def _buttons(
+    quick_replies: Sequence[QuickReply], limits: Limits, abilities: Abilities
+) -> tuple[tuple[QuickReply, ...], str]:
+    """The buttons to show, and the numbered lines that stand for the others.
+
+    A button that asks for something stays a button, whatever happens to the rest: a number shares no place.
+    """
+    numbered = ((n, replace(q, title=whole(q.title))) for n, q in enumerate(quick_replies, 1))
+    possible = [(n, q) for n, q in numbered if _possible(q, abilities)]
+    if len(possible) <= limits.quick_replies and all(_fits(q, limits) for _, q in possible):
+        return tuple(q for _, q in possible), ""
+    kept = tuple(q for _, q in possible if q.kind != "text" and _fits(q, limits))[: limits.quick_replies]
+    return kept, "\n".join(f"{n}. {q.title}" for n, q in possible if q not in kept)
+
+
+def _fits(quick_reply: QuickReply, limits: Limits) -> bool:
+    payload_fits = not limits.payload or len(quick_reply.payload.encode("utf-8", "replace")) <= limits.payload
+    return payload_fits and 0 < _length(quick_reply.title, limits) <= limits.title
+
+
+def _name(speaker: Speaker, limits: Limits) -> str:
+    """The name on one line, short enough to leave room for what is said."""
+    return _head(" ".join(whole(speaker.name).split()), limits.text // 3, limits).rstrip()
+
+
+def _head(text: str, most: int, limits: Limits) -> str:
+    """The longest beginning of `text` within `most` that does not cut a character in two."""
     if not limits.utf16:
-        return text[: limits.text]
-    return text.encode("utf-16-le")[: limits.text * 2].decode("utf-16-le", "ignore")
+        return text[:most]
+    return text.encode("utf-16-le")[: most * 2].decode("utf-16-le", "ignore")
 
 
 def _length(text: str, limits: Limits) -> int:
