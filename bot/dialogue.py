@@ -1,7 +1,7 @@
 """The client of the engine: (state, message) -> (replies, new state, what the engine asks for).
 
 Errors:
-    EngineDown           no answer that can be used: not reachable, too slow, failed, or malformed; ask a person
+    EngineDown           no usable answer: not reachable, too slow, failed, or malformed; ask a person
     └── EngineRefused    the engine called the request itself wrong (400): trying again gives the same answer
 """
 
@@ -20,7 +20,7 @@ from bot.model.replies import QuickReply, QuickReplyKind, Reply
 
 TIMEOUT = 10.0
 REASONS = frozenset({"asked", "not_understood", "complaint", "topic", "backend_down", "identity_failed"})
-KINDS = get_args(QuickReplyKind)
+KINDS: dict[str, QuickReplyKind] = {kind: kind for kind in get_args(QuickReplyKind)}
 
 
 class EngineDown(Exception):
@@ -43,8 +43,9 @@ class Dialogue:
     async def __aenter__(self) -> Dialogue:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                        trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -63,8 +64,10 @@ class Dialogue:
 
     async def ask(self, turn: Ask) -> Turn:
         """One turn. Safe to repeat with the same turn_id. Raises EngineDown, EngineRefused."""
-        body = json.dumps({"turn_id": turn.turn_id, "text": turn.text, "metadata": turn.metadata,
-                           "events": turn.events}, ensure_ascii=False).encode()
+        body = json.dumps(
+            {"turn_id": turn.turn_id, "text": turn.text, "metadata": turn.metadata, "events": turn.events},
+            ensure_ascii=False,
+        ).encode()
         try:
             async with self._connections().post(
                 self._url + "webhook", data=body, headers={"Content-Type": "application/json"}
@@ -85,8 +88,8 @@ class Dialogue:
             raise EngineDown("the engine's answer is malformed") from None
 
     def _connections(self) -> aiohttp.ClientSession:
-        # Made at the first use, since a session belongs to the running loop. The engine closes idle connections
-        # after 120 s: closing ours first avoids writing a turn into a closing one.
+        # Made at the first use, since a session belongs to the running loop. The engine closes idle
+        # connections after 120 s: closing ours first avoids writing a turn into a closing one.
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
             self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, trust_env=False)
@@ -94,7 +97,7 @@ class Dialogue:
 
 
 def read_turn(data: dict[str, Any], before: list[dict[str, Any]]) -> Turn:
-    """The engine's JSON as a Turn. Raises ValueError, KeyError, TypeError or AttributeError if it is not one."""
+    """The engine's JSON as a Turn. Raises ValueError, KeyError, TypeError, AttributeError if it is none."""
     messages = [_object(message) for message in data["messages"]]
     events = [_object(event) for event in data["events"]]
     asked = [(key, _object(value)) for m in messages for key, value in _object(m.get("custom") or {}).items()]
@@ -111,14 +114,16 @@ def read_turn(data: dict[str, Any], before: list[dict[str, Any]]) -> Turn:
         ranking=tuple((str(each["name"]), float(each["confidence"])) for each in data["intent_ranking"]),
         handoff=handoffs[0] if handoffs else None,
         promises=tuple(_promise(value) for key, value in asked if key == "promise"),
-        watches=tuple(Watch(*_texts(value, "subject", "check", "tell")) for key, value in asked if key == "watch"),
+        watches=tuple(
+            Watch(*_texts(value, "subject", "check", "tell")) for key, value in asked if key == "watch"
+        ),
         watch_results=tuple(_watch_result(value) for key, value in asked if key == "watch_result"),
         model_id=str(data["model_id"]),
     )
 
 
 def _replies(messages: list[dict[str, Any]]) -> tuple[Reply, ...]:
-    """The texts in order. Rasa sends a response's image as a message after its text: they are put together again."""
+    """The texts in order. Rasa sends a response's image as a message of its own: put together again here."""
     replies: list[Reply] = []
     for message in messages:
         text, image = message.get("text") or "", message.get("image") or None
@@ -133,16 +138,13 @@ def _replies(messages: list[dict[str, Any]]) -> tuple[Reply, ...]:
 
 def _quick_reply(button: dict[str, Any]) -> QuickReply:
     title, payload = _texts(button, "title", "payload")
-    kind = button.get("type") or "text"
-    if kind not in KINDS:
-        raise ValueError("unknown kind of quick reply")
-    return QuickReply(title, payload, kind)
+    return QuickReply(title, payload, KINDS[button.get("type") or "text"])
 
 
 def _slots(events: list[dict[str, Any]]) -> dict[str, Any]:
     """What the turn learned: slots set after the customer's message (those before it are carried over)."""
     said = max((i for i, event in enumerate(events) if event["event"] == "user"), default=-1)
-    return {str(event["name"]): event["value"] for event in events[said + 1:] if event["event"] == "slot"}
+    return {str(event["name"]): event["value"] for event in events[said + 1 :] if event["event"] == "slot"}
 
 
 def _handoff(value: dict[str, Any]) -> HandoffRequest:

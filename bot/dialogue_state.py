@@ -1,8 +1,8 @@
-"""The dialogue state that the service keeps: the engine's events, slimmed and cut, so that turn 1,000 costs what turn 1 cost.
+"""The dialogue state that the service keeps: the engine's events, slimmed and cut.
 
-Rasa replays all events of a conversation several times a turn. Cutting them anywhere would forget the slots, a
-form that is running, or half a turn; so a conversation is cut only between two turns, and what was cut
-is summed up in a few events that lead to the same state.
+Rasa replays all events of a conversation several times a turn: uncut, turn 400 costs thirty times turn 1.
+Cutting them anywhere would forget the slots, a form that is running, or half a turn; so a conversation is
+cut only between two turns, and what was cut is summed up in a few events that lead to the same state.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ Event = dict[str, Any]
 
 #: Events of the last turns that are kept as they were (policies look four turns back).
 KEEP = 40
-#: Kept of an event besides its kind and time; all else (scores, tokens, places, model ids) served its own turn only.
+#: Kept of an event besides its kind and time; the rest (scores, tokens, places) served its own turn only.
 FIELDS = ("name", "value", "text", "policy", "hide_rule_turn", "use_text_for_featurization", "is_interrupted",
           "entities", "parse_data")
 LISTEN = "action_listen"
+REJECTED = "action_execution_rejected"
 METADATA_SLOT = "session_started_metadata"
 
 
@@ -27,7 +28,7 @@ def next_state(before: list[Event], new: Iterable[Event]) -> list[Event]:
 
 
 def slim(event: Event) -> Event:
-    """Drop what no later turn reads. The customer's shared place and phone number stay out of the state with it."""
+    """Drop what no later turn reads, and with it the customer's shared place and phone number."""
     kept = {key: event[key] for key in ("event", "timestamp", *FIELDS) if event.get(key) is not None}
     if event["event"] == "slot":
         kept["value"] = event.get("value")
@@ -52,7 +53,7 @@ def cut(events: list[Event], keep: int = KEEP) -> list[Event]:
 
 
 def summary(events: list[Event]) -> list[Event]:
-    """The few events that lead to the same slots and the same running form as `events`, ending in a pause to listen."""
+    """The few events that lead to the same slots and running form as `events`, and then listen."""
     start: list[Event] = []
     slots: dict[str, Event] = {}
     loop: list[Event] = []
@@ -69,16 +70,16 @@ def summary(events: list[Event]) -> list[Event]:
         elif kind == "active_loop":
             # Rasa takes a form's first run for its start; without the action it would start the form anew.
             loop = [{**event, "event": "action"}, event] if event.get("name") else []
-        elif loop and kind in ("action", "action_execution_rejected") and event.get("name") == loop[0]["name"]:
-            loop = loop[:2] + ([event] if kind == "action_execution_rejected" else [])
+        elif kind in ("action", REJECTED) and loop and event.get("name") == loop[0]["name"]:
+            loop = [*loop[:2], event] if kind == REJECTED else loop[:2]
         elif kind in ("pause", "resume"):
             pause = [event]
-    ends = events[-1]
-    return [*start, *slots.values(), *loop, *pause, {"event": "action", "name": LISTEN, "timestamp": ends["timestamp"]}]
+    listen = {"event": "action", "name": LISTEN, "timestamp": events[-1]["timestamp"]}
+    return [*start, *slots.values(), *loop, *pause, listen]
 
 
 def applied(events: list[Event]) -> list[Event]:
-    """The events without those that a later one took back (Rasa's `rewind` of a message, `undo` of an action)."""
+    """The events without those that a later one took back (`rewind` of a message, `undo` of an action)."""
     left: list[Event] = []
     for event in events:
         if event["event"] == "rewind":

@@ -1,4 +1,4 @@
-"""The input channel `turn`: POST /webhooks/turn/webhook takes a conversation and a text, and gives the next turn."""
+"""The input channel `turn`: POST /webhooks/turn/webhook takes a conversation and gives its next turn."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class FailureListener(logging.Filter):
     The words are those of the pinned Rasa 3.6.21. A form's refusal ("rejected to run") is no failure.
     """
 
-    SIGNS = ("Encountered an exception", "Circuit breaker", "Trying to run unknown", "Couldn't create message",
-             "Failed to execute custom action", "Failed to run custom action")
+    SIGNS = ("Encountered an exception", "Circuit breaker", "Trying to run unknown",
+             "Couldn't create message", "Failed to execute custom action", "Failed to run custom action")
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Called in the task of the turn that logs, so the context variable names the right one."""
@@ -58,7 +58,7 @@ def outline(error: BaseException) -> str:
 
 
 class TurnInput(InputChannel):
-    """Named in credentials.yml. Answers 400 to what is not a turn, 5xx when a turn failed, 200 only to a whole turn."""
+    """Named in credentials.yml. 400: not a turn; 5xx: a turn that failed; 200: a whole turn, nothing less."""
 
     @classmethod
     def name(cls) -> str:

@@ -1,7 +1,7 @@
-"""Renews requirements/*.txt from requirements/*.in: every package of every system, with hashes, without addresses.
+"""Renews requirements/*.txt from requirements/*.in: for all systems, with hashes, without addresses.
 
-    make lock
-    make lock UPGRADE=1     also take newer releases of what is already locked
+make lock
+make lock UPGRADE=1     also take newer releases of what is already locked
 """
 
 from __future__ import annotations
@@ -18,9 +18,25 @@ LOCKS = (("uv", "3.11", None), ("bot", "3.11", None), ("dev", "3.11", "bot"), ("
 
 def lock_command(name: str, python: str, shared: str | None) -> list[str]:
     """The uv command that writes requirements/<name>.txt, to be run in requirements/."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes",
-               "--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock",
-               "--python-version", python, f"{name}.in", "--output-file", f"{name}.txt"]
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--custom-compile-command",
+        "make lock",
+        "--python-version",
+        python,
+        f"{name}.in",
+        "--output-file",
+        f"{name}.txt",
+    ]
     if shared:
         command += ["--constraints", f"{shared}.txt"]
     if os.environ.get("UPGRADE"):

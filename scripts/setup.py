@@ -1,9 +1,9 @@
-"""Makes both Python environments: .venv for the bot, .venv-engine for Rasa. Costs nothing when they are there.
+"""Makes both Python environments: .venv for the bot, .venv-engine for Rasa. Costs nothing the second time.
 
     python3 scripts/setup.py [--dev]
 
-Standard library only, since it runs before anything is installed. Exit code 2 with one sentence when the machine
-lacks something.
+Standard library only, since it runs before anything is installed. Exit code 2 with one sentence when the
+machine lacks something.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Missing(Exception):
 
 
 def python_version(command: Sequence[str | Path]) -> tuple[int, int] | None:
-    """Major and minor version of a Python that really runs; None if it does not (pyenv's shims exist, and fail)."""
+    """Version of a Python that really runs; None if it does not (pyenv's shims exist, and fail)."""
     program = "import sys; print(*sys.version_info[:2])"
     try:
         done = subprocess.run([*command, "-I", "-c", program], capture_output=True, text=True, timeout=60)
@@ -62,7 +62,7 @@ def find_python_310(home: Path, *, uv: Sequence[str | Path]) -> str | Path:
 
 
 def stamp_text(lock: Path) -> str:
-    """What an environment was made from: the lock's content, and the folder (environments cannot be moved)."""
+    """What an environment was made from: the lock's content, and the folder (none can be moved)."""
     return f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {ROOT}\n"
 
 
@@ -86,8 +86,10 @@ def make_venv(python: str | Path, venv: Path) -> None:
     options = ["--clear"] if venv == BOT else ["--clear", "--without-pip"]
     done = subprocess.run([python, "-m", "venv", *options, venv], capture_output=True, text=True)
     if done.returncode != 0:
-        raise Missing(f"{python} cannot make an environment; on Debian and Ubuntu install its `-venv` package.\n"
-                      f"{(done.stdout + done.stderr).strip()[-500:]}")
+        raise Missing(
+            f"{python} cannot make an environment; on Debian install its `-venv` package.\n"
+            f"{(done.stdout + done.stderr).strip()[-500:]}"
+        )
 
 
 def install(uv: Sequence[str | Path], venv: Path, name: str, *, exact: bool) -> None:
@@ -96,7 +98,7 @@ def install(uv: Sequence[str | Path], venv: Path, name: str, *, exact: bool) -> 
     verb = ["pip", "sync"] if exact else ["pip", "install", "-r"]
     command = [*uv, *verb, lock_of(name), "--require-hashes", "--python", venv / "bin" / "python"]
     if subprocess.run(command, cwd=ROOT).returncode != 0:
-        raise Missing(f"Installing requirements/{name}.txt failed; see above. Is the package index reachable?")
+        raise Missing(f"Installing requirements/{name}.txt failed, see above. Is the network there?")
     (venv / f"{name}.stamp").write_text(stamp_text(lock_of(name)))
 
 
@@ -108,7 +110,7 @@ def bot_environment(*, dev: bool) -> list[str | Path]:
         return uv
     if not is_current(BOT, "uv"):
         make_venv(sys.executable, BOT)
-        pip = [BOT / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip: list[str | Path] = [BOT / "bin" / "python", "-m", "pip", "install", "--quiet"]
         if subprocess.run([*pip, "--require-hashes", "-r", lock_of("uv")]).returncode != 0:
             raise Missing("Installing uv failed; see above. Is the package index reachable?")
         (BOT / "uv.stamp").write_text(stamp_text(lock_of("uv")))

@@ -1,0 +1,95 @@
+"""One child process that is kept running, and ended with all that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import aiohttp
+
+logger = logging.getLogger(__name__)
+
+#: Seconds before a child that ended is started again: doubled each time, the first again after a good minute.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+
+
+class Child:
+    """One process that is kept running: its command, its log, its health."""
+
+    def __init__(
+        self, name: str, command: list[str], *, env: dict[str, str], cwd: Path, log: Path, health: str
+    ) -> None:
+        self.name, self.command, self.env = name, command, env
+        self.cwd, self.log, self.health = cwd, log, health
+        self.process: asyncio.subprocess.Process | None = None
+        self.answers = False
+        self.starts = 0
+
+    async def keep_running(self) -> None:
+        """Start it, and again when it ends, with growing pauses; until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            started = time.monotonic()
+            self.process = await self._spawn()
+            self.starts += 1
+            code = await self.process.wait()
+            self.answers = False
+            pause = FIRST_PAUSE if time.monotonic() - started > 60 else pause
+            logger.error("%s ended (%s), again in %.1f s; see %s", self.name, code, pause, self.log)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        with self.log.open("ab") as log:
+            # The pipe is never written to: its end tells the child that this process is gone.
+            return await asyncio.create_subprocess_exec(
+                *self.command,
+                env=self.env,
+                cwd=self.cwd,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self, sign: int = signal.SIGKILL) -> None:
+        """Signal the child and all that it started."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, sign)
+
+    async def end(self) -> None:
+        """Ask it to end, and kill it when it does not within 3 s."""
+        self.kill(signal.SIGTERM)
+        if self.process is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), 3)
+            self.kill()
+            await self.process.wait()
+        self.answers = False
+
+
+async def answers(session: aiohttp.ClientSession, url: str) -> bool:
+    """Does this address answer 200? Never raises."""
+    try:
+        async with session.get(url) as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False
+
+
+def port_is_free(port: int) -> bool:
+    """Can a server listen on this loopback port now?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,155 @@
+"""Trains the model when, and only when, what it is made of has changed.
+
+Errors: TrainingFailed, with Rasa's own last words about what is wrong in the content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+#: What a model is made of, besides the engine's lock: another Rasa may not read an older Rasa's model.
+SOURCES = ("config.yml", "domain", "nlu", "stories", "engine")
+#: Models kept: the one in use, and the one before it, which a running engine may still be reading.
+KEPT = 2
+
+
+class TrainingFailed(Exception):
+    """Rasa could not make a model of the content; the text holds what it said."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Where the content is (`root`) and where models go (`data`/models)."""
+
+    root: Path
+    data: Path
+
+    def fingerprint(self) -> str:
+        """A short hash over names and bytes of all that a model is made of."""
+        found = [path for name in SOURCES for path in (self.root / name, *(self.root / name).rglob("*"))]
+        lock = Path(__file__).resolve().parent.parent / "requirements" / "engine.txt"
+        files = sorted(path for path in found if path.suffix in (".yml", ".yaml", ".py") and path.is_file())
+        digest = hashlib.sha256()
+        for path in (*files, lock):
+            name = path.relative_to(self.root) if path.is_relative_to(self.root) else path.name
+            digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+    def model(self) -> Path:
+        """The model of the content as it is now; the file may not exist yet."""
+        return self.data / "models" / f"{self.fingerprint()}.tar.gz"
+
+
+async def train(content: Content, *, python: Path, env: Mapping[str, str]) -> Path:
+    """Train if needed and return the model's file. Raises TrainingFailed. Two at once: the second waits."""
+    models = content.data / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    with (models / ".lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        model = content.model()
+        if not model.exists():
+            await _run_rasa(content, model, python=python, env=env)
+        for old in sorted(models.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            if old != model:
+                old.unlink()
+    return model
+
+
+async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping[str, str]) -> None:
+    """Train under another name first: a model half written would be taken for a whole one after a crash."""
+    root, unfinished = content.root, f"unfinished-{model.name.removesuffix('.tar.gz')}"
+    command = [
+        "rasa",
+        "train",
+        "--config",
+        "config.yml",
+        "--domain",
+        "domain",
+        "--data",
+        "nlu",
+        "stories",
+        "--out",
+        str(model.parent),
+        "--fixed-model-name",
+        unfinished,
+    ]
+    # INFO, since the progress is read from what Rasa says about its components.
+    process = await asyncio.create_subprocess_exec(
+        str(python),
+        "-m",
+        "engine.child",
+        *command,
+        cwd=root,
+        env={**env, "LOG_LEVEL": "INFO"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+        limit=1 << 20,
+    )
+    assert process.stdout is not None
+    said: list[str] = []
+    try:
+        with Progress(sum(1 for _ in _steps(root))) as progress:
+            async for raw in process.stdout:
+                line = _plain(raw.decode(errors="replace"))
+                if line:
+                    said.append(line)
+                    progress.read(line)
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    made = model.parent / f"{unfinished}.tar.gz"
+    if code != 0 or not made.exists():
+        words = [line for line in said if " INFO " not in line and "it/s" not in line][-25:]
+        raise TrainingFailed("The model could not be trained:\n" + "\n".join(words))
+    made.rename(model)
+
+
+class Progress:
+    """A bar in a terminal, else two plain lines; steps are the components that Rasa finishes."""
+
+    def __init__(self, total: int) -> None:
+        self._bar = tqdm(
+            total=total, desc="Training the model", unit="step", leave=False, disable=not sys.stderr.isatty()
+        )
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if self._bar.disable:
+            print("Training the model (the content changed) …", file=sys.stderr, flush=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        print(f"Training took {time.monotonic() - self._began:.0f} s.", file=sys.stderr, flush=True)
+
+    def read(self, line: str) -> None:
+        """Move on when the line tells of a finished component."""
+        if "Finished training component" in line or "Restored component" in line:
+            self._bar.update(1)
+
+
+def _steps(root: Path) -> Iterator[str]:
+    return iter(re.findall(r"^\s*- name: *(\S+)", (root / "config.yml").read_text(), re.MULTILINE))
+
+
+def _plain(line: str) -> str:
+    """The line without colours, and of a line that was drawn over, the last state."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip().rsplit("\r", 1)[-1].strip()
