@@ -49,6 +49,8 @@ def read_day(text: str, today: date) -> date | None:
         for weekday, name in enumerate(names):
             if re.search(rf"\b{plain(name)[:-1] if name != 'sabato' else 'sabat'}\w?s?\b", words):
                 return today + timedelta(days=(weekday - today.weekday()) % 7)
+    if re.search(r"\b(festiv[io]|giorni di festa|(bank |public )?holidays?)\b", words):
+        return next_holiday(today)
     if re.search(r"\b(weekend|week end|fine settimana)\b", words):
         return today + timedelta(days=(5 - today.weekday()) % 7)
     return today if TODAY.search(words) else None
