@@ -115,7 +115,7 @@ def _what_happens_next(connection: Connection, way: Way, conversation: Row[Any],
         text += " " + say_("wait_known", language, minutes=max(1, round(eight_in_ten.total_seconds() / 60)))
     else:
         text += " " + say_("wait_unknown", language)
-    return Reply(text, (QuickReply(say_("back_to_bot", language), "#cancel"),))
+    return Reply(text, (way_back(way, language),))
 
 
 def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> Row[Any]:
@@ -264,6 +264,11 @@ def cancel(connection: Connection, way: Way, conversation: Row[Any], *, now: dat
 def way_to_a_person(way: Way, language: str) -> QuickReply:
     """The button that is under every last word of the bot."""
     return QuickReply(way.texts.say("talk_to_us", language), "/ask_human")
+
+
+def way_back(way: Way, language: str) -> QuickReply:
+    """The button of a customer who waits and no longer needs to."""
+    return QuickReply(way.texts.say("back_to_bot", language), "#cancel")
 
 
 def with_way_to_a_person(way: Way, said: Reply, language: str) -> Reply:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from typing import Any
 
 from bot.model.messages import ConversationKey, RawEvent
 from bot.model.states import Inbound
@@ -20,8 +20,10 @@ def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
     return bool(connection.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount)
 
 
-def put(connection: Connection, channel: str, raws: Iterable[RawEvent], now: datetime) -> list[RawEvent]:
-    """Store what arrived; those that were not known yet."""
+def put(
+    connection: Connection, channel: str, raws: Iterable[RawEvent], now: datetime, *, own: bool = False
+) -> list[RawEvent]:
+    """Store what arrived; those that were not known yet. `own`: ours (a follow-up), not the platform's."""
     return [
         raw
         for raw in raws
@@ -31,6 +33,7 @@ def put(connection: Connection, channel: str, raws: Iterable[RawEvent], now: dat
             channel=channel,
             external_id=raw.external_id,
             chat=raw.chat,
+            own=own,
             payload=raw.payload,
             at=raw.at,
             received_at=now,

@@ -115,17 +115,18 @@ def claim(connection: Connection, *, limit: int, lease: timedelta, now: datetime
     return list(rows)
 
 
-def suppress_bot(connection: Connection, conversation_id: int, why: str) -> None:
-    """The bot's words that were not sent yet stay unsent: a person speaks now."""
-    connection.execute(
-        update(outgoing)
-        .where(
-            outgoing.c.conversation_id == conversation_id,
-            outgoing.c.author == Author.BOT,
-            outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
-        )
-        .values(state=Sending.SUPPRESSED, problem=why)
+def suppress_bot(
+    connection: Connection, conversation_id: int, why: str, *, before: datetime | None = None
+) -> None:
+    """The bot's words that were not sent yet stay unsent; `before`: only those written before then."""
+    query = update(outgoing).where(
+        outgoing.c.conversation_id == conversation_id,
+        outgoing.c.author == Author.BOT,
+        outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
     )
+    if before:
+        query = query.where(outgoing.c.created_at < before)
+    connection.execute(query.values(state=Sending.SUPPRESSED, problem=why))
 
 
 def sent(connection: Connection, row: Row[Any], platform_id: str, now: datetime) -> None:

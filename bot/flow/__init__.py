@@ -1,0 +1,16 @@
+"""The way of a message, in the order in which it is walked. Read the files in this order:
+
+    channels/*.py        Channel.routes, Channel.start    webhook or long poll: who is calling? -> raw events
+    flow/receive.py      receive                          store once, then say 200
+    flow/answer.py       answer_next                      one event of one conversation: whose turn is it?
+    flow/meaning.py        meaning                          what a tap, a command or a text asks of the engine
+    dialogue.py            Dialogue.ask                     the engine's answer, as data
+    flow/handoff.py        request                          a person is wanted: case, packet, honest words
+    flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
+    flow/deliver.py      deliver_due                      rows -> platform -> sent | later | ambiguous | failed
+    channels/*.py        Channel.send                     one call to the platform
+    flow/sweep.py        sweep                            what time does
+
+A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are written
+together, or not at all. tests/test_way_of_a_message.py holds this list against the code.
+"""

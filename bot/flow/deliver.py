@@ -1,0 +1,203 @@
+"""Outgoing rows -> platform -> sent | later | ambiguous | failed. The order within a conversation is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot.channels.base import Channel, Delivery
+from bot.flow.handoff import speaker_of
+from bot.flow.way import Way, wait_for
+from bot.model.errors import SendError
+from bot.model.messages import ConversationKey
+from bot.model.replies import Speaker
+from bot.model.states import Author, Sending
+from bot.store import agents, conversations, outgoing
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)  # longer than any call's time-out: a row claimed this long ago was lost with its sender
+ECHO_WAIT = timedelta(seconds=20)  # an echo that proves an ambiguous send comes within this
+TRIES = 8  # attempts at what provably did not arrive: about five minutes
+AT_ONCE = 64  # calls under way
+IDLE = 5.0  # seconds between looks when no bell rings: another process may have left rows
+
+
+class Pace:
+    """At most `per_second` sends a second over all conversations of a channel, with a burst of one second's worth."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1 / per_second
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait until the next send may leave."""
+        now = asyncio.get_running_loop().time()
+        self._next = max(self._next + self._gap, now - 1 + self._gap)
+        if self._next > now:
+            await asyncio.sleep(self._next - now)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failed call means for its row."""
+
+    state: Sending
+    problem: str
+    due_at: datetime
+    blocked: bool = False
+
+
+class Delivering:
+    """Sends what is due, many conversations at once, each in its order."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._paces = {name: Pace(channel.limits.per_second) for name, channel in way.channels.items()}
+        self._calls: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Deliver until stopped."""
+        while not self._stopping:
+            bell = self._way.outgoing.next()
+            try:
+                claimed = await self.deliver_due()
+                seconds = 0.0 if claimed == AT_ONCE else await self._idle_seconds()
+            except Exception:
+                log.exception("rows to send could not be read")
+                seconds = IDLE
+            if seconds:
+                await wait_for(bell, seconds)
+
+    async def deliver_due(self) -> int:
+        """Claim the rows that are due and start their calls; how many."""
+        room = AT_ONCE - len(self._calls)
+        if room <= 0:
+            await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+            return AT_ONCE
+        now = self._way.clock()
+        rows = await self._way.db.write(lambda connection: outgoing.claim(connection, limit=room, lease=LEASE, now=now))
+        for row in rows:
+            task = asyncio.create_task(self._deliver(row))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+        return len(rows)
+
+    async def stop(self) -> None:
+        """Claim nothing more and finish the calls under way."""
+        self._stopping = True
+        self._way.outgoing.ring()
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=LEASE.total_seconds())
+
+    async def _idle_seconds(self) -> float:
+        due = await self._way.db.read(outgoing.next_due)
+        seconds = (due - self._way.clock()).total_seconds() if due else IDLE
+        return min(max(seconds, 0.02), IDLE)
+
+    async def _deliver(self, row: Row[Any]) -> None:
+        try:
+            await self._call(row)
+        except Exception:
+            # the row keeps its lease and is found again when it has run out
+            log.exception("the result of a send could not be kept, row=%s", row.id)
+        self._way.committed()
+
+    async def _call(self, row: Row[Any]) -> None:
+        channel = self._way.channels.get(row.channel)
+        try:
+            if channel is None:
+                raise SendError("off", "the channel is switched off", permanent=True)
+            delivery = await self._delivery(channel, row)
+            await self._paces[row.channel].turn()
+            sent = await channel.send(delivery)
+        except SendError as error:
+            await self._not_sent(row, channel, error)
+        except Exception as error:
+            log.exception("a channel failed, row=%s", row.id)
+            await self._not_sent(row, channel, SendError("internal", type(error).__name__, ambiguous=True))
+        else:
+            now = self._way.clock()
+            await self._way.db.write(lambda connection: outgoing.sent(connection, row, sent.platform_id, now))
+
+    async def _delivery(self, channel: Channel, row: Row[Any]) -> Delivery:
+        part = outgoing.part_of(row)
+        now = self._way.clock()
+        window = channel.abilities.reply_window
+        wrote = row.last_customer_at
+        if part.image and part.image.startswith("people/"):
+            await self._picture(row.agent_id)
+            part = part.__class__(part.text, part.quick_replies, str(self._way.cache / Path(part.image).name))
+        return Delivery(
+            key=ConversationKey(row.channel, row.chat),
+            part=part,
+            row=str(row.id),
+            speaker=await self._speaker(channel, row.agent_id) if row.agent_id else None,
+            human=row.author == Author.AGENT,
+            within_window=window is None or (wrote is not None and now - wrote < window),
+        )
+
+    async def _speaker(self, channel: Channel, agent_id: int) -> Speaker | None:
+        """The person, made known to the platform the first time."""
+
+        def known(connection: Connection) -> tuple[Row[Any] | None, str | None]:
+            agent = agents.get(connection, agent_id)
+            return agent, agents.handle(connection, agent, channel.name) if agent else None
+
+        agent, handle = await self._way.db.read(known)
+        if agent is None:
+            return None
+        if handle is None and channel.abilities.personas:
+            await self._picture(agent_id)
+            handle = await channel.register(speaker_of(self._way, agent))
+            if handle is not None:
+                made = handle
+                await self._way.db.write(lambda connection: agents.keep_handle(connection, agent, channel.name, made))
+        return speaker_of(self._way, agent, handle)
+
+    async def _picture(self, agent_id: int) -> None:
+        """The agent's picture as a file, for channels that upload it."""
+
+        def read(connection: Connection) -> tuple[Row[Any] | None, bytes | None]:
+            return agents.get(connection, agent_id), agents.picture(connection, agent_id)
+
+        agent, picture = await self._way.db.read(read)
+        if agent and picture:
+            file = Path(speaker_of(self._way, agent).picture)
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(picture)
+
+    async def _not_sent(self, row: Row[Any], channel: Channel | None, error: SendError) -> None:
+        now = self._way.clock()
+        failure = failure_of(error, row.attempts, row.resent, echoes=bool(channel and channel.abilities.echoes), now=now)
+        log.warning("row=%s attempt=%s %s: %s", row.id, row.attempts, failure.state, error.reason)
+
+        def work(connection: Connection) -> None:
+            outgoing.not_sent(connection, row, failure.state, failure.problem, now, due_at=failure.due_at)
+            if failure.blocked:
+                conversations.change(connection, row.conversation_id, blocked=True)
+
+        await self._way.db.write(work)
+
+
+def failure_of(error: SendError, attempts: int, resent: bool, *, echoes: bool, now: datetime) -> Failure:
+    """What to do about a failed call. Only what provably did not arrive is sent again without a mark."""
+    if error.permanent:
+        return Failure(Sending.FAILED, str(error), now, blocked=error.reason == "blocked")
+    if error.ambiguous:
+        if resent and not echoes:
+            return Failure(Sending.FAILED, f"{error}; it may have arrived, twice tried", now)
+        return Failure(Sending.AMBIGUOUS, str(error), now + (ECHO_WAIT if echoes else timedelta(seconds=1)))
+    if error.retry_after is not None:
+        return Failure(Sending.LATER, str(error), now + timedelta(seconds=error.retry_after))
+    if attempts >= TRIES:
+        return Failure(Sending.FAILED, f"{error}; given up after {attempts} tries", now)
+    return Failure(Sending.LATER, str(error), now + timedelta(seconds=min(2.0**attempts, 120)))

@@ -1,0 +1,49 @@
+"""What a customer's message asks: of the service itself (#...), or of the engine (/intent or plain text)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.model.messages import Incoming
+from bot.model.replies import QuickReply, chosen
+
+#: Commands every channel may have, and what they mean to the engine.
+COMMANDS = {
+    "start": "/greet",
+    "help": "/greet",
+    "agent": "/ask_human",
+    "privacy": "/privacy_request",
+    "status": "/case_status",
+}
+
+
+def meaning(incoming: Incoming, offered: Sequence[Sequence[QuickReply]], known: frozenset[str]) -> str:
+    """The question, "" where there is nothing to ask (a photo alone).
+
+    `offered` are the quick replies of our last messages, the newest first; `known` payloads of buttons that stand
+    on the platform. A payload that is neither was made up or is of another bot: it is no command to the engine.
+    """
+    if incoming.command:
+        return COMMANDS.get(incoming.command, incoming.text.lstrip("/"))
+    if incoming.payload and (incoming.payload in known or any(_has(one, incoming.payload) for one in offered)):
+        return incoming.payload
+    if incoming.location:
+        return "/share_location"
+    if incoming.contact and incoming.contact.own:
+        return "/share_contact"
+    tapped = _tapped(incoming.text, offered)
+    # a leading slash would let a customer's text speak to the engine as a button does
+    return tapped.payload if tapped else incoming.text.lstrip("/# ").strip()
+
+
+def _has(quick_replies: Sequence[QuickReply], payload: str) -> bool:
+    return any(q.payload == payload for q in quick_replies)
+
+
+def _tapped(text: str, offered: Sequence[Sequence[QuickReply]]) -> QuickReply | None:
+    """An older keyboard may still be on the screen, but a number means the newest list."""
+    if not text:
+        return None
+    if text.strip().rstrip(".)").isdigit():
+        return chosen(text, offered[0]) if offered else None
+    return next((found for one in offered if (found := chosen(text, one))), None)

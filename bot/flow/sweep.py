@@ -1,0 +1,180 @@
+"""What time does: lost calls, nobody came, a watched fault is over, a promise is due, old data goes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from bot.dialogue import EngineDown
+from bot.flow import handoff
+from bot.flow.deliver import ECHO_WAIT
+from bot.flow.way import Way
+from bot.model.dialogue import Ask
+from bot.model.messages import ConversationKey, RawEvent
+from bot.model.replies import Reply
+from bot.model.states import Status
+from bot.store import cases as cases_
+from bot.store import events as events_
+from bot.store import messages, outgoing
+from bot.store.tables import cases, conversations, live, promises, sessions, watches
+
+log = logging.getLogger(__name__)
+
+NOBODY_CAME = timedelta(minutes=15)  # of opening hours without a person: the customer is told that it takes longer
+KEEP_RAW = timedelta(days=30)  # stored raw events, for looking into trouble
+KEEP_LIVE = timedelta(days=1)
+KEEP_SESSIONS = timedelta(days=2)
+
+Step = Callable[[Way], Awaitable[None]]
+
+
+async def sweep(way: Way, *, everything: bool = False) -> None:
+    """Every step once. `everything`: at start, when no other process can be sending."""
+    await _lost_calls(way, everything=everything)
+    for step in (nobody_came, watched, promises_due, retention):
+        await step(way)
+
+
+class Sweeping:
+    """Runs the steps, each at its own pace, until cancelled."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._steps: tuple[tuple[Step, float], ...] = (
+            (_lost_calls, 2),
+            (nobody_came, 20),
+            (watched, 60),
+            (promises_due, 60),
+            (retention, 3600),
+        )
+
+    async def run(self) -> None:
+        """Never returns."""
+        await asyncio.gather(*(self._again(step, seconds) for step, seconds in self._steps))
+
+    async def _again(self, step: Step, seconds: float) -> None:
+        while True:
+            try:
+                await step(self._way)
+            except Exception:
+                log.exception("sweep: %s failed", step.__name__)
+            await asyncio.sleep(seconds)
+
+
+async def _lost_calls(way: Way, *, everything: bool = False) -> None:
+    """Calls whose sender died, and ambiguous ones whose echo did not come."""
+    now = way.clock()
+
+    def work(connection: Connection) -> None:
+        outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT if not everything else timedelta())
+        outgoing.resend_ambiguous(connection, now)
+
+    await way.db.write(work)
+    way.outgoing.ring()
+
+
+async def nobody_came(way: Way) -> None:
+    """Tell a customer once that it takes longer, when the team is there and nobody took the case."""
+    now = way.clock()
+    if way.team.opens(now):
+        return
+
+    def work(connection: Connection) -> bool:
+        rows = connection.execute(
+            select(cases.c.id, cases.c.number, cases.c.conversation_id)
+            .join(conversations, conversations.c.id == cases.c.conversation_id)
+            .where(
+                conversations.c.status == Status.WAITING,
+                conversations.c.case_id == cases.c.id,
+                cases.c.waiting_since < now - NOBODY_CAME,
+                cases.c.reassured_at.is_(None),
+            )
+        ).all()
+        for row in rows:
+            conversation = _conversation(connection, row.conversation_id)
+            text = way.texts.say("still_waiting", conversation.language, number=row.number)
+            back = handoff.way_back(way, conversation.language)
+            handoff.say(connection, way, conversation, Reply(text, (back,)), now=now)
+            cases_.change(connection, row.id, reassured_at=now)
+        return bool(rows)
+
+    if await way.db.write(work):
+        way.committed()
+
+
+async def watched(way: Way) -> None:
+    """Ask once per watched subject whether it is over, and give everyone who waits for it a turn of their own."""
+    subjects = await way.db.read(
+        lambda connection: connection.execute(
+            select(watches.c.subject, watches.c.check_text).where(watches.c.state == "open").distinct()
+        ).all()
+    )
+    for subject, check in subjects:
+        try:
+            turn = await way.engine.ask(
+                Ask(str(uuid.uuid4()), check, {"now": way.clock().astimezone(way.team.zone).isoformat()}, [])
+            )
+        except EngineDown as error:
+            log.warning("watch: %s", error)
+            return
+        if dict(turn.watch_results).get(subject, True):
+            continue
+        for key in await way.db.write(lambda connection, subject=subject: _over(connection, way, subject)):
+            way.arrived(key)
+
+
+def _over(connection: Connection, way: Way, subject: str) -> list[ConversationKey]:
+    """Turn each watch into a stored event: it is answered like any other, once, whatever crashes."""
+    now = way.clock()
+    rows = connection.execute(
+        select(watches.c.id, watches.c.tell_text, conversations.c.channel, conversations.c.chat)
+        .join(conversations, conversations.c.id == watches.c.conversation_id)
+        .where(watches.c.subject == subject, watches.c.state == "open")
+    ).all()
+    for row in rows:
+        payload = {"tell": row.tell_text, "subject": subject}
+        events_.put(connection, row.channel, [RawEvent(f"watch:{row.id}", row.chat, payload, now)], now, own=True)
+    connection.execute(update(watches).where(watches.c.id.in_([row.id for row in rows])).values(state="told"))
+    return [ConversationKey(row.channel, row.chat) for row in rows]
+
+
+async def promises_due(way: Way) -> None:
+    """A promise whose time has come is shown in its conversation, once."""
+    now = way.clock()
+
+    def work(connection: Connection) -> bool:
+        rows = connection.execute(
+            select(promises).where(promises.c.state == "open", promises.c.due_at <= now)
+        ).all()
+        for row in rows:
+            connection.execute(update(promises).where(promises.c.id == row.id).values(state="due"))
+            line = f"promise_due: {row.what} {row.reference}".strip()
+            messages.add_line(connection, row.conversation_id, line, case_id=row.case_id, now=now)
+        return bool(rows)
+
+    if await way.db.write(work):
+        way.committed()
+
+
+async def retention(way: Way) -> None:
+    """Delete what is kept only for a time."""
+    now = way.clock()
+
+    def work(connection: Connection) -> None:
+        events_.forget_before(connection, now - KEEP_RAW)
+        connection.execute(delete(live).where(live.c.at < now - KEEP_LIVE))
+        connection.execute(delete(sessions).where(sessions.c.seen_at < now - KEEP_SESSIONS))
+
+    await way.db.write(work)
+
+
+def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
+    return connection.execute(select(conversations).where(conversations.c.id == conversation_id)).one()
+
+
