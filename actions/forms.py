@@ -14,6 +14,7 @@ the same question over again.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -83,6 +84,7 @@ class FormCheck(CareAction):
     def name(self) -> str:
         return f"validate_{self.form}"
 
+    @abstractmethod
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
