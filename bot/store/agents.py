@@ -15,7 +15,14 @@ PUBLIC = [agents.c[name] for name in ("id", "login", "name", "role", "active", "
 
 
 def add(
-    connection: Connection, *, login: str, name: str, role: str, password_hash: str, picture: bytes, now: datetime
+    connection: Connection,
+    *,
+    login: str,
+    name: str,
+    role: str,
+    password_hash: str,
+    picture: bytes,
+    now: datetime,
 ) -> int:
     """A new person; the id. Raises IntegrityError when the login is taken."""
     key = connection.execute(

@@ -125,11 +125,7 @@ def dialogue(connection: Connection, conversation_id: int) -> list[dict[str, Any
 def keep_dialogue(connection: Connection, conversation_id: int, state: list[dict[str, Any]], now: datetime) -> None:
     """Keep the engine's state for the next turn."""
     changed = connection.execute(
-        update(dialogues)
-        .where(dialogues.c.conversation_id == conversation_id)
-        .values(events=state, updated_at=now)
+        update(dialogues).where(dialogues.c.conversation_id == conversation_id).values(events=state, updated_at=now)
     )
     if not changed.rowcount:
-        connection.execute(
-            insert(dialogues).values(conversation_id=conversation_id, events=state, updated_at=now)
-        )
+        connection.execute(insert(dialogues).values(conversation_id=conversation_id, events=state, updated_at=now))

@@ -61,7 +61,12 @@ def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:
 
 
 def finish(
-    connection: Connection, event_id: int, now: datetime, *, state: Inbound = Inbound.DONE, problem: str | None = None
+    connection: Connection,
+    event_id: int,
+    now: datetime,
+    *,
+    state: Inbound = Inbound.DONE,
+    problem: str | None = None,
 ) -> bool:
     """Mark an event worked on. False when it already was: then nothing of this turn may be kept."""
     changed = connection.execute(
@@ -77,5 +82,3 @@ def forget_before(connection: Connection, before: datetime) -> int:
     return connection.execute(
         delete(events).where(events.c.received_at < before, events.c.state != Inbound.NEW)
     ).rowcount
-
-

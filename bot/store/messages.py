@@ -18,7 +18,13 @@ from bot.store.tables import conversations, facts, messages, promises, watches
 
 
 def add_incoming(
-    connection: Connection, conversation_id: int, incoming: Incoming, *, event_id: int, case_id: int | None, now: datetime
+    connection: Connection,
+    conversation_id: int,
+    incoming: Incoming,
+    *,
+    event_id: int,
+    case_id: int | None,
+    now: datetime,
 ) -> int:
     """Keep what a customer wrote or sent; the message's id."""
     message_id = _add(
@@ -67,9 +73,7 @@ def add_reply(
         image=reply.image,
         at=now,
     )
-    connection.execute(
-        update(conversations).where(conversations.c.id == conversation_id).values(last_message_at=now)
-    )
+    connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(last_message_at=now))
     return message_id
 
 
@@ -84,9 +88,7 @@ def add_line(
     now: datetime,
 ) -> int:
     """Keep a line that only the desk sees (a note, an event)."""
-    return _add(
-        connection, conversation_id, now, author=author, agent_id=agent_id, case_id=case_id, text=text, at=now
-    )
+    return _add(connection, conversation_id, now, author=author, agent_id=agent_id, case_id=case_id, text=text, at=now)
 
 
 def _add(connection: Connection, conversation_id: int, now: datetime, **values: Any) -> int:
@@ -97,7 +99,11 @@ def _add(connection: Connection, conversation_id: int, now: datetime, **values: 
 
 
 def understood(
-    connection: Connection, message_id: int, intent: str, confidence: float, ranking: Sequence[tuple[str, float]]
+    connection: Connection,
+    message_id: int,
+    intent: str,
+    confidence: float,
+    ranking: Sequence[tuple[str, float]],
 ) -> None:
     """Note on a customer's message what the engine took it for, and what else it could have meant."""
     connection.execute(
@@ -141,10 +147,7 @@ def read_up_to(connection: Connection, conversation_id: int, at: datetime, now: 
 def history(connection: Connection, conversation_id: int, limit: int = 200) -> list[Row[Any]]:
     """The last messages, oldest first."""
     rows = connection.execute(
-        select(messages)
-        .where(messages.c.conversation_id == conversation_id)
-        .order_by(desc(messages.c.id))
-        .limit(limit)
+        select(messages).where(messages.c.conversation_id == conversation_id).order_by(desc(messages.c.id)).limit(limit)
     ).all()
     return list(reversed(rows))
 
@@ -161,14 +164,10 @@ def offered(connection: Connection, conversation_id: int, *, messages_back: int 
     return [[QuickReply(**q) for q in quick_replies] for quick_replies in ours if quick_replies]
 
 
-def learn(
-    connection: Connection, conversation_id: int, slots: dict[str, Any], message_id: int, now: datetime
-) -> None:
+def learn(connection: Connection, conversation_id: int, slots: dict[str, Any], message_id: int, now: datetime) -> None:
     """Keep what a turn learned, each fact with the message it came from; a fact told again replaces the old one."""
     for name, value in slots.items():
-        connection.execute(
-            delete(facts).where(facts.c.conversation_id == conversation_id, facts.c.name == name)
-        )
+        connection.execute(delete(facts).where(facts.c.conversation_id == conversation_id, facts.c.name == name))
         connection.execute(
             insert(facts).values(conversation_id=conversation_id, name=name, value=value, message_id=message_id, at=now)
         )
@@ -185,7 +184,7 @@ def promise(
     conversation_id: int,
     made: Iterable[PromiseMade],
     *,
-    message_id: int,
+    message_id: int | None,
     case_id: int | None,
     now: datetime,
 ) -> None:

@@ -115,9 +115,7 @@ def claim(connection: Connection, *, limit: int, lease: timedelta, now: datetime
     return list(rows)
 
 
-def suppress_bot(
-    connection: Connection, conversation_id: int, why: str, *, before: datetime | None = None
-) -> None:
+def suppress_bot(connection: Connection, conversation_id: int, why: str, *, before: datetime | None = None) -> None:
     """The bot's words that were not sent yet stay unsent; `before`: only those written before then."""
     query = update(outgoing).where(
         outgoing.c.conversation_id == conversation_id,
@@ -193,8 +191,9 @@ def resend_ambiguous(connection: Connection, now: datetime) -> None:
 def next_due(connection: Connection) -> datetime | None:
     """When the next row becomes due, of those that wait for a time."""
     due: datetime | None = connection.execute(
-        select(func.min(case((outgoing.c.state == Sending.SENDING, outgoing.c.lease_until), else_=outgoing.c.due_at)))
-        .where(outgoing.c.state.in_(OPEN))
+        select(
+            func.min(case((outgoing.c.state == Sending.SENDING, outgoing.c.lease_until), else_=outgoing.c.due_at))
+        ).where(outgoing.c.state.in_(OPEN))
     ).scalar()
     return due
 

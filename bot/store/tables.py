@@ -47,7 +47,12 @@ class Time(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_NEW = text("state = 'new'")
+_OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
 
 
 def _id() -> Column[int]:
@@ -66,7 +71,7 @@ events = Table(
     Column("channel", String(32), nullable=False),
     Column("external_id", String(200), nullable=False),
     Column("chat", String(200)),
-    Column("own", Boolean, nullable=False, default=False),  # ours (a follow-up that is due), not the platform's
+    Column("own", Boolean, nullable=False, default=False),  # a follow-up of ours, not the platform's
     Column("payload", JSON, nullable=False),
     Column("at", Time, nullable=False),
     Column("received_at", Time, nullable=False),
@@ -74,7 +79,7 @@ events = Table(
     Column("problem", Text),
     Column("done_at", Time),
     UniqueConstraint("channel", "external_id"),
-    Index("ix_events_new", "channel", "chat", sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'")),
+    Index("ix_events_new", "channel", "chat", sqlite_where=_NEW, postgresql_where=_NEW),
     sqlite_autoincrement=True,
 )
 
@@ -159,7 +164,7 @@ outgoing = Table(
     Column("part", JSON, nullable=False),
     Column("state", String(10), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("resent", Boolean, nullable=False, default=False),  # sent again without proof that the first was lost
+    Column("resent", Boolean, nullable=False, default=False),  # sent again, unproven that the first was lost
     Column("due_at", Time, nullable=False),
     Column("lease_until", Time),
     Column("problem", Text),
@@ -170,8 +175,8 @@ outgoing = Table(
         "ix_outgoing_open",
         "conversation_id",
         "id",
-        sqlite_where=text("state IN ('pending', 'sending', 'later', 'ambiguous')"),
-        postgresql_where=text("state IN ('pending', 'sending', 'later', 'ambiguous')"),
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
     ),
     sqlite_autoincrement=True,
 )

@@ -1,0 +1,167 @@
+"""Environment (or .env) -> frozen settings. Every mistake is reported at once, in one message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.channels.messenger import MessengerSettings
+from bot.channels.telegram import TelegramSettings
+
+TELEGRAM_API = "https://api.telegram.org"
+GRAPH_API = "https://graph.facebook.com"
+GRAPH_VERSION = "v26.0"
+_MESSENGER = ("MESSENGER_PAGE_ID", "MESSENGER_PAGE_TOKEN", "MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class BadSettings(Exception):
+    """One or more settings are wrong; the text has a line for each."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the service needs to know to start. `engine_url` None: the engine is started as a child process."""
+
+    root: Path  # the project's folder: content, engine, migrations
+    data: Path  # everything that is written: database, models, logs
+    host: str
+    port: int
+    public_url: str | None  # where platforms reach us; None: only Telegram, by long polling
+    database_url: str
+    engine_url: str | None
+    engine_port: int
+    sandbox: bool
+    sandbox_port: int
+    telegram: TelegramSettings | None
+    messenger: MessengerSettings | None
+
+    @property
+    def own_url(self) -> str:
+        """Where a browser on this machine reaches us."""
+        return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must never be seen in a log."""
+        found: list[str | None] = [urlsplit(self.database_url).password]
+        if self.telegram:
+            found += [self.telegram.token, self.telegram.webhook_secret]
+        if self.messenger:
+            found += [self.messenger.page_token, self.messenger.app_secret, self.messenger.verify_token]
+        return tuple(value for value in found if value)
+
+
+def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
+    """The settings in `environ`. Raises BadSettings, naming every mistake."""
+    reader = _Reader(environ)
+    public_url = reader.address("PUBLIC_URL", secure=True)
+    telegram = reader.telegram(public_url)
+    messenger = reader.messenger(public_url)
+    port = reader.port("PORT", 8080)
+    engine_port = reader.port("ENGINE_PORT", 5005)
+    sandbox_port = reader.port("SANDBOX_PORT", port + 1)
+    data = Path(environ.get("DATA_DIR") or root / "data")
+    settings = Settings(
+        root=root,
+        data=data,
+        host=environ.get("HOST") or "127.0.0.1",
+        port=port,
+        public_url=public_url,
+        database_url=reader.database(f"sqlite:///{data / 'sportello.db'}"),
+        engine_url=reader.address("ENGINE_URL"),
+        engine_port=engine_port,
+        sandbox=reader.yes_or_no("SANDBOX", default=not (telegram or messenger)),
+        sandbox_port=sandbox_port,
+        telegram=telegram,
+        messenger=messenger,
+    )
+    if len({port, engine_port, sandbox_port}) < 3:
+        reader.problems.append("PORT, ENGINE_PORT and SANDBOX_PORT must differ")
+    if reader.problems:
+        lines = "\n".join(f"  - {problem}" for problem in reader.problems)
+        raise BadSettings(f"These settings are wrong:\n{lines}")
+    return settings
+
+
+class _Reader:
+    """Reads one setting after the other and keeps what is wrong. A value is never repeated: it may be a secret."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def port(self, name: str, default: int) -> int:
+        value = self.environ.get(name)
+        if not value:
+            return default
+        if not value.isdigit() or not 1 <= int(value) <= 65535:
+            self.problems.append(f"{name} must be a number from 1 to 65535")
+            return default
+        return int(value)
+
+    def yes_or_no(self, name: str, *, default: bool) -> bool:
+        value = (self.environ.get(name) or "").lower()
+        if value not in ("", "1", "0", "yes", "no", "true", "false", "on", "off"):
+            self.problems.append(f"{name} must be yes or no")
+        return default if not value else value in ("1", "yes", "true", "on")
+
+    def address(self, name: str, *, secure: bool = False) -> str | None:
+        value = (self.environ.get(name) or "").rstrip("/")
+        if not value:
+            return None
+        parts = urlsplit(value)
+        local = parts.hostname in _LOOPBACK
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            self.problems.append(f"{name} must be an address such as https://care.example.org")
+        elif secure and parts.scheme != "https" and not local:
+            self.problems.append(f"{name} must begin with https: the platforms send nothing to plain http")
+        elif parts.username or parts.query or parts.fragment:
+            self.problems.append(f"{name} must be a plain address, without user, ? or #")
+        return value
+
+    def database(self, default: str) -> str:
+        value = self.environ.get("DATABASE_URL") or default
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            self.problems.append("DATABASE_URL must begin with sqlite:/// or postgresql://")
+        return value
+
+    def telegram(self, public_url: str | None) -> TelegramSettings | None:
+        token = self.environ.get("TELEGRAM_BOT_TOKEN") or ""
+        secret = self.environ.get("TELEGRAM_WEBHOOK_SECRET") or None
+        if not token:
+            if secret:
+                self.problems.append("TELEGRAM_WEBHOOK_SECRET is set, but TELEGRAM_BOT_TOKEN is not")
+            return None
+        if not re.fullmatch(r"\d+:[\w-]{30,}", token):
+            self.problems.append("TELEGRAM_BOT_TOKEN is not of the form 123456789:ABC…, as BotFather gives it")
+        if secret and not re.fullmatch(r"[\w-]{16,256}", secret):
+            self.problems.append("TELEGRAM_WEBHOOK_SECRET must be 16 to 256 of A-Z a-z 0-9 _ -")
+        url = self.address("TELEGRAM_API_URL") or TELEGRAM_API
+        return TelegramSettings(token=token, webhook_secret=secret, api_url=url, public_url=public_url)
+
+    def messenger(self, public_url: str | None) -> MessengerSettings | None:
+        values = [self.environ.get(name) or "" for name in _MESSENGER]
+        if not any(values):
+            return None
+        missing = [name for name, value in zip(_MESSENGER, values, strict=True) if not value]
+        if missing:
+            self.problems.append(f"Messenger needs {', '.join(missing)} too")
+        elif not values[0].isdigit():
+            self.problems.append("MESSENGER_PAGE_ID must be the Page's number")
+        if not public_url:
+            self.problems.append("Messenger needs PUBLIC_URL: it has no long polling")
+        version = self.environ.get("GRAPH_API_VERSION") or GRAPH_VERSION
+        if not re.fullmatch(r"v\d+\.\d+", version):
+            self.problems.append("GRAPH_API_VERSION must be of the form v26.0")
+        return MessengerSettings(
+            page_id=values[0],
+            page_token=values[1],
+            app_secret=values[2],
+            verify_token=values[3],
+            graph_url=self.address("GRAPH_API_URL") or GRAPH_API,
+            version=version,
+            public_url=public_url,
+        )
