@@ -1,0 +1,143 @@
+"""A line that does not work: which one, since when, what happens, when to call; unless a known incident explains it."""
+
+from __future__ import annotations
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import FollowupAction, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.backends import Backends
+from actions.backends.lines import Fault
+from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
+from actions.facts import find_phone
+from actions.forms import Events, FormCheck, Said, ask
+from actions.line_status import say_incident, tell
+from actions.places import look, transit_name
+from actions.when import say_moment
+
+TOPIC = "report_fault"
+SLOTS = ("fault_line", "fault_since", "fault_what", "contact_time")
+#: Enough for the technician; a longer story stays in the conversation, which the agent sees anyway.
+LONGEST = 200
+#: While facts are asked in free words, the customer's story sounds like these topics and is still the answer.
+STORY = frozenset({"report_fault", "line_status", "complaint", "technician_appointment", "activation_status"})
+STORY |= {"greet", "thank", "bill_question"}
+
+
+class ReportFault(CareAction):
+    """Opens the form, with the line's number when the message holds it."""
+
+    topic = TOPIC
+
+    def name(self) -> str:
+        return "action_report_fault"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        words = text(tracker)
+        if transit_name(words) and not find_phone(words):
+            # A tram has no fault report: its state is the answer.
+            looked = await look(tracker, systems)
+            if looked.place:
+                await tell(looked.place, None, dispatcher, tracker, systems)
+                return []
+        beyond = entity(tracker, "beyond")
+        keep = tracker.get_slot("fault_line") if beyond else None
+        return [
+            *_cleared(),
+            SlotSet("fault_line", keep),
+            SlotSet("_fault_beyond", beyond),
+            FollowupAction("fault_form"),
+        ]
+
+
+class ValidateFaultForm(FormCheck):
+    """Four questions; each answer may be typed freely or tapped."""
+
+    form = "fault_form"
+    topic = TOPIC
+    slots = SLOTS
+    keeps = {
+        "fault_line": frozenset({"report_fault", "line_status"}),
+        "fault_since": STORY,
+        "fault_what": STORY,
+        "contact_time": STORY | {"store_hours"},
+    }
+
+    async def read(
+        self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events | None:
+        if words.asked in (None, "fault_line"):
+            return await self._read_line(words, dispatcher, tracker, systems)
+        tapped = words.data.get(words.asked)
+        if tapped:
+            return [SlotSet(words.asked, str(tapped))]
+        if words.tapped or self._changes_topic(words) or not any(letter.isalnum() for letter in words.text):
+            return None
+        return [SlotSet(words.asked, words.text[:LONGEST])]
+
+    async def question(
+        self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> None:
+        lines = await _own_lines(tracker, systems) if slot == "fault_line" else ()
+        if not lines:
+            dispatcher.utter_message(response=f"utter_question_{slot}")
+            return
+        buttons = [{"title": number, "payload": f'/inform{{"fault_line": "{number}"}}'} for number in lines[:6]]
+        dispatcher.utter_message(response="utter_question_fault_line_own", buttons=buttons)
+
+    def end(self) -> Events:
+        return [*super().end(), *_cleared()]
+
+    async def _read_line(
+        self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events | None:
+        kept = tracker.get_slot("fault_line") if words.asked is None else None
+        number = kept or words.data.get("fault_line") or find_phone(words.text)
+        if not number:
+            return None
+        line = await systems.lines.by_number(str(number))
+        if line is None:
+            return self._number_unknown(dispatcher, tracker)
+        if line.incident and tracker.get_slot("_fault_beyond") != line.incident.id:
+            dispatcher.utter_message(response="utter_fault_known")
+            say_incident(line.incident, dispatcher, tracker, report_anyway=True)
+            return [*self.end(), SlotSet("fault_line", line.number)]
+        return [SlotSet("fault_line", line.number)]
+
+    def _number_unknown(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+        if tracker.get_slot("_fault_unknown"):
+            dispatcher.utter_message(response="utter_not_understood_person")
+            note = "Vuole segnalare un guasto, ma il numero della linea non risulta tra le nostre."
+            hand_off(dispatcher, tracker, reason="not_understood", topic=TOPIC, note=note)
+            return self.end()
+        dispatcher.utter_message(response="utter_fault_line_unknown")
+        return [SlotSet("_fault_unknown", True), SlotSet("fault_line", None), ask("fault_line")]
+
+
+class FaultSubmit(CareAction):
+    """After the form: makes the report, once, or says nothing when the form was left."""
+
+    topic = TOPIC
+
+    def name(self) -> str:
+        return "action_fault_submit"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        facts = [tracker.get_slot(slot) for slot in SLOTS]
+        if not all(facts):
+            return []
+        ticket = await systems.lines.report_fault(Fault(*map(str, facts)), idempotency_key=turn_id(tracker))
+        due = say_moment(ticket.due, now(tracker), language(tracker))
+        dispatcher.utter_message(response="utter_fault_reported", number=ticket.number, due=due)
+        promise(dispatcher, "Verifica della linea segnalata guasta", ticket.due, ticket.number)
+        return [SlotSet("fault_report", ticket.number), *_cleared()]
+
+
+def _cleared() -> Events:
+    return [SlotSet(slot, None) for slot in (*SLOTS, "_fault_beyond", "_fault_unknown")]
+
+
+async def _own_lines(tracker: Tracker, systems: Backends) -> tuple[str, ...]:
+    code = tracker.get_slot("verified_customer")
+    customer = await systems.customers.by_code(code) if code else None
+    return customer.lines if customer else ()
