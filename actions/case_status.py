@@ -11,8 +11,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.backends import Backends
 from actions.backends.cases import CompanyCase
 from actions.common import ROME, CareAction, Event, entity, hand_off, language, metadata, now, text
-from actions.dates import day_and_hour
 from actions.identity import need_identity
+from actions.when import say_moment
 from actions.words import the_day
 
 PIN_NUMBER = re.compile(r"\bPIN[\s-]?([A-Z0-9]{5})\b", re.IGNORECASE)
@@ -57,7 +57,7 @@ class CaseStatus(CareAction):
     ) -> list[Event]:
         moment = now(tracker)
         for reference, due in promises:
-            when = day_and_hour(due.astimezone(ROME), now=moment, language=language(tracker))
+            when = say_moment(due, moment, language(tracker))
             kind = "utter_promised_late" if due < moment else "utter_promised"
             dispatcher.utter_message(response=kind, reference=reference, due=when)
         return []

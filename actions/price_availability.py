@@ -8,9 +8,8 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.catalogue import Product, Stock
-from actions.common import (
-    CareAction, CareForm, Event, ask, cancels, end_form, entity, hand_off, intent, language, text,
-)
+from actions.common import CareAction, Event, entity, language, text
+from actions.forms import Events, FormCheck, Said
 from actions.products import Found, find_kind, find_product
 from actions.towns import Town, find_town
 from actions.words import euros
@@ -62,58 +61,49 @@ class PriceAvailability(CareAction):
             say_online(dispatcher, product, stock)
 
 
-class ValidateStockForm(CareForm):
-    """Asks for the town, then says which shops there have the product. The form is `stock_form`."""
+class ValidateStockForm(FormCheck):
+    """Asks for the town, unless one was named before. The form is `stock_form`."""
 
-    topic: ClassVar[str] = "check_stock"
+    form: ClassVar[str] = "stock_form"
+    topic: ClassVar[str] = "price_availability"
+    slots: ClassVar[tuple[str, ...]] = ("stock_town",)
+
+    async def read(
+        self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events | None:
+        """See FormCheck."""
+        if words.intent == "check_stock":
+            product = words.data.get("product") or tracker.get_slot("product")
+            if not product:
+                dispatcher.utter_message(response="utter_stock_which")
+                return self.end()
+            return [SlotSet("product", product), SlotSet("stock_town", tracker.get_slot("town"))]
+        town = None if words.tapped else find_town(words.text)
+        return [SlotSet("stock_town", town.name), SlotSet("town", town.name)] if town else None
+
+
+class TellStock(CareAction):
+    """After the form: the shops. Says nothing when the form ended without a town."""
+
+    topic: ClassVar[str] = "price_availability"
 
     def name(self) -> str:
-        """Rasa's name for a form's check."""
-        return "validate_stock_form"
+        """See domain/price_availability.yml."""
+        return "action_tell_stock"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
-        """See CareForm."""
-        if cancels(tracker):
-            dispatcher.utter_message(response="utter_cancelled")
-            return end_form()
-        product = await wanted_stock(tracker, systems)
-        if product is None:
+        """See CareAction."""
+        town = find_town(str(tracker.get_slot("stock_town") or ""))
+        if town is None:
+            return []
+        products = await systems.catalogue.products()
+        product = next((one for one in products if one.id == tracker.get_slot("product")), None)
+        if product is None:  # an old button: it is no longer on sale
             dispatcher.utter_message(response="utter_stock_which")
-            return end_form()
-        kept = SlotSet("product", product.id)
-        if self.resumed(tracker):
-            dispatcher.utter_message(response="utter_ask_stock_town")
-            return [kept, ask("stock_town")]
-        known = tracker.get_slot("town") if self.asked(tracker) is None else None
-        town = find_town(str(known) if known else "" if text(tracker).startswith("/") else text(tracker))
-        if town:
+        else:
             stock = await systems.catalogue.stock(product.id, town=town.name)
             say_town(dispatcher, language(tracker), product, town, stock)
-            return [kept, SlotSet("town", town.name), *end_form()]
-        if self.leaves(tracker):
-            return []
-        return self._ask_town(dispatcher, tracker, product)
-
-    def _ask_town(self, dispatcher: CollectingDispatcher, tracker: Tracker, product: Product) -> list[Event]:
-        kept = SlotSet("product", product.id)
-        if self.asked(tracker) is None:
-            dispatcher.utter_message(response="utter_ask_stock_town")
-            return [kept, SlotSet("_tries", 0), ask("stock_town")]
-        tries = int(tracker.get_slot("_tries") or 0) + 1
-        if tries < 2:
-            dispatcher.utter_message(response="utter_stock_town_unclear")
-            return [kept, SlotSet("_tries", tries), ask("stock_town")]
-        dispatcher.utter_message(response="utter_not_understood_person")
-        note = f"Cerca {product.name} in negozio, ma il bot non riconosce la città."
-        hand_off(dispatcher, tracker, reason="not_understood", topic="price_availability", note=note)
-        return end_form()
-
-
-async def wanted_stock(tracker: Tracker, systems: Backends) -> Product | None:
-    """The product whose stock is asked: from the button, else the one last spoken of; None when it is gone."""
-    wanted_id = (entity(tracker, "product") if intent(tracker)[0] == "check_stock" else None) or tracker.get_slot("product")
-    products = await systems.catalogue.products()
-    return next((product for product in products if product.id == wanted_id), None)
+        return [SlotSet("stock_town", None)]
 
 
 def wanted(tracker: Tracker, products: list[Product]) -> Found:

@@ -1,9 +1,9 @@
 """Money and days as people write them, in both languages. Amounts in euros."""
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 
-from actions.dates import day
+from actions.when import MONTHS
 
 
 def euros(amount: Decimal, language: str) -> str:
@@ -22,21 +22,14 @@ def signed_euros(amount: Decimal, language: str) -> str:
 
 def the_day(when: date, language: str) -> str:
     """A day inside a sentence, with its article in Italian: "il 24 novembre", "l'8 marzo"; "24 November"."""
-    written = _day_and_month(when, language)
     if language == "en":
-        return written
-    number, month = written.split()
-    if number == "1":
-        return f"il 1° {month}"
-    return f"l'{written}" if number in ("8", "11") else f"il {written}"
+        return f"{when.day} {month(when, language)}"
+    if when.day == 1:
+        return f"il 1° {month(when, language)}"
+    article = "l'" if when.day in (8, 11) else "il "
+    return f"{article}{when.day} {month(when, language)}"
 
 
 def month(when: date, language: str) -> str:
     """The month's name: "novembre", "November"."""
-    return _day_and_month(when, language).split()[1]
-
-
-def _day_and_month(when: date, language: str) -> str:
-    moment = datetime(when.year, when.month, when.day)
-    # Far from "now", so that it is never "today" or "tomorrow"; the weekday, which comes first, is left out.
-    return day(moment, now=moment - timedelta(days=99), language=language).split(" ", 1)[1]
+    return MONTHS[language][when.month - 1]
