@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 #: Passed on to the children. Everything else stays with the bot: tokens, the database, the desk's secrets.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")
 #: Passed on to the actions only: where the company's systems are, and how to sign in there.
-ACTIONS_PREFIX = "BACKEND_"
+ACTIONS_PREFIX = ("BACKEND_", "DEMO_")
 #: A child that answered and then stays silent this long is ended and started again (seconds).
 HUNG_AFTER = 30.0
 
