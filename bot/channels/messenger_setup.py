@@ -77,7 +77,7 @@ async def set_up(graph: Graph, page_id: str, app_id: str) -> list[str]:
     mine = [app for app in apps if as_id(app.get("id")) == app_id]
     have = {as_text(field) for app in mine for field in as_list(app.get("subscribed_fields"))}
     if not have.issuperset(FIELDS):
-        fields = ",".join(dict.fromkeys([*FIELDS, *sorted(have)]))  # what others subscribed stays
+        fields = ",".join(dict.fromkeys([*FIELDS, *sorted(have - {""})]))  # what others subscribed stays
         await graph.post(f"{page_id}/subscribed_apps", {"subscribed_fields": fields})
         changed.append("subscribed_apps")
     wanted = wanted_profile()

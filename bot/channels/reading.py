@@ -42,11 +42,11 @@ def as_int(value: object) -> int | None:
 
 
 def moment(value: object, *, unit: float = 1.0) -> datetime | None:
-    """The time (UTC) of a count of `unit` seconds since 1970; None for what is no such count."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """The time (UTC) of a count of `unit` seconds since 1970, given as number or text; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return datetime.fromtimestamp(value * unit, UTC)
+        return datetime.fromtimestamp(float(value) * unit, UTC)
     except (OverflowError, ValueError, OSError):
         return None
 
