@@ -14,7 +14,8 @@ from actions.forms import Events, FormCheck, Said
 from actions.when import say_moment
 
 TOPIC = "request_pin"
-SLOTS = ("pin_kind", "pin_holder", "_fiscal_code", "_pin_misses")
+QUESTIONS = ("pin_kind", "pin_holder", "_fiscal_code")
+SLOTS = (*QUESTIONS, "_pin_misses")
 
 KIND_WORDS = (
     ("sim_puk", re.compile(r"\bp[uo]c?k\b|sim bloccata|bloccat\w* (la )?(sim|scheda)|sim (is )?(locked|blocked)", re.I)),
@@ -28,6 +29,8 @@ OTHER = re.compile(
 )
 SELF = re.compile(r"\b(s[iì]|io|mi[ao]|me|sono io|intestatari[ao]|certo|esatto|ok|yes|yep|yeah|myself|mine|i am|it'?s me)\b", re.I)
 
+#: An answer this short is an answer, whatever topic its few words resemble.
+FEW_WORDS = 3
 #: One codice fiscale: letters and digits where they belong, with what people mistype (O for 0, I for 1) undone first.
 SHAPE = "AAAAAA00A00A000A"
 TO_DIGIT = str.maketrans("OIL", "011")
@@ -39,6 +42,7 @@ class PinForm(FormCheck):
 
     topic = TOPIC
     form = "pin_form"
+    slots = QUESTIONS
     keeps = {
         "pin_kind": frozenset({"request_pin", "greet", "thank"}),
         "pin_holder": frozenset({"request_pin", "greet", "thank"}),
@@ -48,20 +52,23 @@ class PinForm(FormCheck):
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
-        found = dict.fromkeys(SLOTS) if words.asked not in SLOTS else {}
-        answers = {
-            "pin_kind": read_kind(words),
-            "pin_holder": read_holder(words) if words.asked == "pin_holder" else None,
-            "_fiscal_code": find_fiscal_code(words.text),
-        }
-        found |= {slot: value for slot, value in answers.items() if value}
-        if words.asked == "pin_kind" and not answers["pin_kind"] and not answers["_fiscal_code"]:
+        code = find_fiscal_code(words.text)
+        if words.asked not in QUESTIONS:
+            # A new request: what the last one left behind is not an answer to this one.
+            found = {**dict.fromkeys(QUESTIONS), "pin_kind": read_kind(words), "_fiscal_code": code}
+            return [SlotSet(slot, value) for slot, value in found.items()]
+        if not code and len(words.text.split()) > FEW_WORDS and self._changes_topic(words):
             return None
-        return [SlotSet(slot, value) for slot, value in found.items()] or None
+        found = {
+            "pin_kind": read_kind(words) if words.asked == "pin_kind" else None,
+            "pin_holder": read_holder(words) if words.asked == "pin_holder" else None,
+            "_fiscal_code": code,
+        }
+        return [SlotSet(slot, value) for slot, value in found.items() if value] or None
 
     def unclear(self, words: Said, dispatcher: CollectingDispatcher) -> None:
         almost = words.asked == "_fiscal_code" and looks_like_fiscal_code(words.text)
-        dispatcher.utter_message(response=f"utter_{(words.asked or '').lstrip('_')}_{'wrong' if almost else 'unclear'}")
+        dispatcher.utter_message(response="utter_fiscal_code_wrong" if almost else f"utter_{words.asked}_unclear")
 
     def end(self) -> Events:
         return [*super().end(), *(SlotSet(slot, None) for slot in SLOTS)]

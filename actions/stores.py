@@ -18,7 +18,7 @@ from actions.common import CareAction, can_share_location, language, now, shared
 from actions.forms import Events, FormCheck, Said
 from actions.opening import day_of, next_opening, say_clock, say_hours, state_at
 from actions.towns import Town, distance_km, find_town, plain
-from actions.when import DAYS, read_day, say_day, say_moment
+from actions.when import DAYS, read_day, say_date, say_day, say_moment
 
 ANOTHER = re.compile(
     r"\b(un )?altr[oi]\b(?! (giorn|orari))|\bnon (quest[oa]|quell[oa])\b|\b(quest|quell)[oa]\b.*\bno\b|\ban ?other\b|\bdifferent one\b"
@@ -43,6 +43,7 @@ class StoreForm(FormCheck):
 
     topic = "find_store"
     form = "store_form"
+    slots = ("_place",)
     keeps = {"_place": frozenset({"store_hours", "find_store", "greet", "thank"})}
 
     async def read(
@@ -66,19 +67,11 @@ class StoreForm(FormCheck):
             return [*events, *_at(_named(known))]
         return events
 
-
-class AskPlace(CareAction):
-    """Asks where to look, the way this customer's app can answer."""
-
-    topic = "find_store"
-    keeps_form = True
-
-    def name(self) -> str:
-        return "action_ask_store_form__place"
-
-    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
-        dispatcher.utter_message(response="utter_ask_place_or_position" if can_share_location(tracker) else "utter_ask_place")
-        return []
+    async def question(
+        self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> None:
+        shares = can_share_location(tracker)
+        dispatcher.utter_message(response="utter_question_place_or_position" if shares else "utter_question_place")
 
 
 class StoreAnswer(CareAction):
@@ -97,7 +90,7 @@ class StoreAnswer(CareAction):
         if store is None:
             return [SlotSet("_day", None)]
         if store.id != tracker.get_slot("_store_id"):
-            self._say_where(dispatcher, store, place)
+            self._say_where(dispatcher, tracker, store, place)
         self._say_when(dispatcher, tracker, store)
         return [
             SlotSet("store", store.name),
@@ -124,10 +117,12 @@ class StoreAnswer(CareAction):
             return None, seen
         return left[0], [*seen, left[0].id]
 
-    def _say_where(self, dispatcher: CollectingDispatcher, store: Store, place: dict[str, Any]) -> None:
+    def _say_where(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, store: Store, place: dict[str, Any]
+    ) -> None:
         km = _km(store, place)
         if place.get("shared"):
-            dispatcher.utter_message(response="utter_store_from_you", km=_say_km(km), store=store.name)
+            dispatcher.utter_message(response="utter_store_from_you", km=_say_km(km, language(tracker)), store=store.name)
         elif km > IN_TOWN_KM:
             dispatcher.utter_message(response="utter_store_far", km=f"{km:.0f}", town=place["name"])
 
@@ -171,7 +166,7 @@ class StoreAnswer(CareAction):
         opens = next_opening(store, midnight, lang)
         dispatcher.utter_message(
             response="utter_store_day_open" if found.hours else "utter_store_day_closed",
-            day=say_day(day, moment.date(), lang),
+            day=say_date(day, lang),
             hours=say_hours(found.hours, lang),
             opens="" if opens is None else say_moment(opens, moment, lang),
             why=_why(found.reason),
@@ -254,8 +249,9 @@ def _km(store: Store, place: dict[str, Any]) -> float:
     return distance_km(place["latitude"], place["longitude"], store.latitude, store.longitude)
 
 
-def _say_km(km: float) -> str:
-    return f"{km:.1f}".replace(".", ",") if km < 10 else f"{km:.0f}"
+def _say_km(km: float, lang: str) -> str:
+    said = f"{km:.1f}" if km < 10 else f"{km:.0f}"
+    return said if lang == "en" else said.replace(".", ",")
 
 
 def _why(reason: str) -> str:

@@ -28,8 +28,6 @@ FEASTS = {
 }  # fmt: skip
 TOMORROW = {"dopodomani": 2, "dopo domani": 2, "day after tomorrow": 2, "domani": 1, "tomorrow": 1}
 TODAY = re.compile(r"\b(oggi|stasera|stamattina|stamani|stamane|today|tonight|this (morning|afternoon|evening))\b")
-#: What a shared position, a name, or nothing in particular leaves open is "now"; these say it in so many words.
-NOW = re.compile(r"\b(adesso|ora(?! (apr|chiud))|ancora|right now|now|currently|still)\b")
 NUMERIC = re.compile(r"(?<![\d:.])(\d{1,2})\s?[/-]\s?(\d{1,2})(?![\d:])")
 
 
@@ -56,11 +54,6 @@ def read_day(text: str, today: date) -> date | None:
     return today if TODAY.search(words) else None
 
 
-def asks_about_now(text: str) -> bool:
-    """True for "adesso è aperto?": the answer is yes or no first."""
-    return bool(NOW.search(plain(text)))
-
-
 def next_holiday(today: date) -> date:
     """The next national holiday from `today` on that is not a Sunday."""
     return next(
@@ -82,8 +75,12 @@ def say_day(day: date, today: date, language: str) -> str:
         return "today" if language == "en" else "oggi"
     if day == today + timedelta(days=1):
         return "tomorrow" if language == "en" else "domani"
-    name, month = DAYS[language][day.weekday()], MONTHS[language][day.month - 1]
-    return f"{name} {day.day} {month}"
+    return say_date(day, language)
+
+
+def say_date(day: date, language: str) -> str:
+    """ "domenica 29 novembre"."""
+    return f"{DAYS[language][day.weekday()]} {day.day} {MONTHS[language][day.month - 1]}"
 
 
 def say_moment(moment: datetime, now: datetime, language: str) -> str:
