@@ -41,14 +41,10 @@ class CareAction(Action, ABC):
     keeps_form: ClassVar[bool] = False
 
     @abstractmethod
-    async def answer(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
-    ) -> list[Event]:
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """Utter the answer and return the events. May raise BackendDown: the customer is then told the truth."""
 
-    async def run(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]
-    ) -> list[Event]:
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
         """Called by the action server. Half an answer before a failure is dropped: it would contradict the rest."""
         try:
             events = await self.answer(dispatcher, tracker, backends())
@@ -85,9 +81,7 @@ def promise(dispatcher: CollectingDispatcher, what: str, due: datetime, referenc
     """Record an expected time that the customer has just been told, so that somebody notices when it passes."""
     if due.tzinfo is None:
         raise ValueError("a promise needs a time with an offset")
-    dispatcher.utter_message(
-        json_message={"promise": {"what": what, "due": due.isoformat(), "reference": reference}}
-    )
+    dispatcher.utter_message(json_message={"promise": {"what": what, "due": due.isoformat(), "reference": reference}})
 
 
 def watch(dispatcher: CollectingDispatcher, *, subject: str, check: str, tell: str) -> None:
@@ -95,9 +89,7 @@ def watch(dispatcher: CollectingDispatcher, *, subject: str, check: str, tell: s
     dispatcher.utter_message(json_message={"watch": {"subject": subject, "check": check, "tell": tell}})
 
 
-def say_backend_down(
-    dispatcher: CollectingDispatcher, tracker: Tracker, *, topic: str, down: BackendDown
-) -> None:
+def say_backend_down(dispatcher: CollectingDispatcher, tracker: Tracker, *, topic: str, down: BackendDown) -> None:
     """The honest sentence for a broken system, and a person."""
     note = f"Il sistema «{down.system}» non risponde."
     if down.unsure:

@@ -18,16 +18,22 @@ QUESTIONS = ("pin_kind", "pin_holder", "_fiscal_code")
 SLOTS = (*QUESTIONS, "_pin_misses")
 
 KIND_WORDS = (
-    ("sim_puk", re.compile(r"\bp[uo]c?k\b|sim bloccata|bloccat\w* (la )?(sim|scheda)|sim (is )?(locked|blocked)", re.I)),
+    (
+        "sim_puk",
+        re.compile(r"\bp[uo]c?k\b|sim bloccata|bloccat\w* (la )?(sim|scheda)|sim (is )?(locked|blocked)", re.I),
+    ),
     ("customer_area", re.compile(r"area|app\b|sito|account|profilo|online|login|website|web\b|accedere|entrare", re.I)),
     ("sim_pin", re.compile(r"\bsim\b|scheda|cellulare|telefon|smartphone|mobile|\bphone", re.I)),
 )
 OTHER = re.compile(
-    r"\b(no|altra persona|qualcun altro|per (mi[ao]|un|una|l[ao']|conto)|mamma|madre|padre|papa|papà|nonn[aoi]|marito|moglie"
-    r"|figli[oa]|zi[ao]|someone else|for my|(my|his|her) (mother|father|mum|dad|wife|husband|son|daughter)|another)\b",
+    r"\b(no|altr[ao]|altra persona|qualcun altro|per (mi[ao]|un|una|l[ao']|conto)|mamma|madre|padre|papà|papa|nonn[aoi]"
+    r"|marito|moglie|figli[oa]|zi[ao]|someone else|for my|another|(my|his|her) (mother|father|mum|dad|wife|husband|son)"
+    r"|daughter)\b",
     re.I,
 )
-SELF = re.compile(r"\b(s[iì]|io|mi[ao]|me|sono io|intestatari[ao]|certo|esatto|ok|yes|yep|yeah|myself|mine|i am|it'?s me)\b", re.I)
+SELF = re.compile(
+    r"\b(s[iì]|io|mi[ao]|me|sono io|intestatari[ao]|certo|esatto|ok|yes|yep|yeah|myself|mine|i am|it'?s me)\b", re.I
+)
 
 #: An answer this short is an answer, whatever topic its few words resemble.
 FEW_WORDS = 3
@@ -162,9 +168,7 @@ def _candidates(text: str) -> list[str]:
         if len(word) != len(SHAPE):
             continue
         found.append(word)
-        fixed = (
-            char.translate(TO_DIGIT if kind == "0" else TO_LETTER) for char, kind in zip(word, SHAPE, strict=True)
-        )
+        fixed = (char.translate(TO_DIGIT if kind == "0" else TO_LETTER) for char, kind in zip(word, SHAPE, strict=True))
         found.append("".join(fixed))
     return found
 

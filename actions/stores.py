@@ -21,8 +21,8 @@ from actions.towns import Town, distance_km, find_town, plain
 from actions.when import DAYS, read_day, say_date, say_day, say_moment
 
 ANOTHER = re.compile(
-    r"\b(un )?altr[oi]\b(?! (giorn|orari))|\bnon (quest[oa]|quell[oa])\b|\b(quest|quell)[oa]\b.*\bno\b|\ban ?other\b|\bdifferent one\b"
-    r"|\bnot (this|that)\b",
+    r"\b(un )?altr[oi]\b(?! (giorn|orari))|\bnon (quest|quell)[oa]\b|\b(quest|quell)[oa]\b.*\bno\b"
+    r"|\ban ?other\b|\bdifferent one\b|\bnot (this|that)\b",
     re.IGNORECASE,
 )
 ELSEWHERE = re.compile(
@@ -67,9 +67,7 @@ class StoreForm(FormCheck):
             return [*events, *_at(_named(known))]
         return events
 
-    async def question(
-        self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
-    ) -> None:
+    async def question(self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> None:
         shares = can_share_location(tracker)
         dispatcher.utter_message(response="utter_question_place_or_position" if shares else "utter_question_place")
 
@@ -122,7 +120,9 @@ class StoreAnswer(CareAction):
     ) -> None:
         km = _km(store, place)
         if place.get("shared"):
-            dispatcher.utter_message(response="utter_store_from_you", km=_say_km(km, language(tracker)), store=store.name)
+            dispatcher.utter_message(
+                response="utter_store_from_you", km=_say_km(km, language(tracker)), store=store.name
+            )
         elif km > IN_TOWN_KM:
             dispatcher.utter_message(response="utter_store_far", km=f"{km:.0f}", town=place["name"])
 

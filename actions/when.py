@@ -17,7 +17,7 @@ MONTHS = {
     "en": ("January February March April May June July August September October November December").split(),
 }
 #: Feasts by the names people use; the value is (month, day), or days after Easter.
-FEASTS = {
+FEASTS: dict[str, tuple[int, int] | int] = {
     "vigilia di natale": (12, 24), "christmas eve": (12, 24), "vigilia": (12, 24), "natale": (12, 25),
     "christmas": (12, 25), "santo stefano": (12, 26), "boxing day": (12, 26), "san silvestro": (12, 31),
     "new year s eve": (12, 31), "ultimo dell anno": (12, 31), "capodanno": (1, 1), "new year": (1, 1),

@@ -1,7 +1,7 @@
 """What every company system has in common: a deadline, one error, and JSON over HTTP.
 
-    BackendDown          failed, refused, or took longer than the deadline
-      .unsure            True when a write may have been carried out all the same
+BackendDown: it failed, refused, or took longer than the deadline. Its `unsure` says that a write may have been
+carried out all the same.
 """
 
 import asyncio
