@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import traceback
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from engine.schema import check_schema_once
 from engine.tracker import CURRENT, RequestState
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class TurnInput(InputChannel):
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         """The routes; Rasa calls this once when it starts."""
+        check_schema_once()
         for name in ("rasa.core.processor", "rasa.core.actions.action"):
             log = logging.getLogger(name)
             if not any(isinstance(each, FailureListener) for each in log.filters):
@@ -93,7 +96,7 @@ class TurnInput(InputChannel):
             except TurnFailed as error:
                 return response.json({"error": str(error)}, status=502)
             except Exception as error:  # whatever broke: the caller must not take it for an answer
-                logger.error("Turn %s failed: %s", message.sender_id, outline(error))
+                logger.error("Turn %s failed: %s", message.message_id, outline(error))
                 return response.json({"error": type(error).__name__}, status=500)
 
         return routes
@@ -120,7 +123,8 @@ def read_turn(body: bytes) -> tuple[UserMessage, RequestState]:
         raise BadRequest("events are not Rasa events") from error
     if len(events) != len(data["events"]):
         raise BadRequest("events are not Rasa events")
-    message = UserMessage(data["text"], CollectingOutputChannel(), data["turn_id"], input_channel="turn",
+    # A name of its own for each request: Rasa locks by it, and polls a lock once a second.
+    message = UserMessage(data["text"], CollectingOutputChannel(), uuid.uuid4().hex, input_channel="turn",
                           message_id=data["turn_id"], metadata=data["metadata"])
     return message, RequestState(events=events, language=language)
 
