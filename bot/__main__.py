@@ -1,0 +1,100 @@
+"""The command line: python -m bot run | agent | messenger-setup.
+
+Exit codes: 0 done, 1 could not start, 2 wrong settings or arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from bot.app import App, StartFailed
+from bot.logs import log_to_stderr
+from bot.settings import BadSettings, Settings, read_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+async def run(settings: Settings, began: float) -> int:
+    """Serve until SIGINT or SIGTERM; then finish the running turns."""
+    ended = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, ended.set)
+    try:
+        async with App(settings) as app:
+            ready = asyncio.create_task(app.ready())
+            stopping = asyncio.create_task(ended.wait())
+            await asyncio.wait({ready, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.is_set():
+                await ready
+                _announce(app, time.monotonic() - began)
+                await stopping
+            ready.cancel()
+            print("Stopping: running turns are finished first.", flush=True)
+    except StartFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _announce(app: App, seconds: float) -> None:
+    """The addresses, and once the first log-ins."""
+    own = app.settings.own_url
+    lines = [f"\nSportello is ready ({seconds:.0f} s)."]
+    if app.sandbox:
+        lines.append(f"  phones   {app.sandbox.url}/   two customers' phones; no real platform is connected")
+    lines.append(f"  desk     {own}/desk")
+    lines.append(f"  health   {own}/readyz")
+    for credentials in app.credentials:
+        lines.append(f"  log-in   {credentials.login} / {credentials.password}   ({credentials.name}, shown only now)")
+    if not app.credentials:
+        lines.append("  log-in   as before; forgotten: .venv/bin/python -m bot agent password LOGIN")
+    names = {"telegram": app.settings.telegram, "messenger": app.settings.messenger}
+    if not app.sandbox:
+        absent = [name for name, configured in names.items() if not configured]
+        if absent:
+            lines.append(f"  off      {', '.join(absent)}: no settings")
+    print("\n".join(lines), flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run the command."""
+    began = time.monotonic()
+    parser = argparse.ArgumentParser(prog="python -m bot", description="Sportello, customer care in chats.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start everything")
+    commands.add_parser("messenger-setup", help="set up the Page: menu, ice breakers, subscription; repeatable")
+    agent = commands.add_parser("agent", help="people at the desk").add_subparsers(dest="verb", required=True)
+    agent.add_parser("list", help="who there is")
+    add = agent.add_parser("add", help="a new person; prints the password")
+    add.add_argument("login")
+    add.add_argument("name", help="as customers see it: Anna K.")
+    add.add_argument("--role", choices=("agent", "lead", "editor", "admin"), default="agent")
+    agent.add_parser("password", help="a new password; prints it").add_argument("login")
+    picture = agent.add_parser("picture", help="the face customers see")
+    picture.add_argument("login")
+    picture.add_argument("file", type=Path)
+    options = parser.parse_args(arguments)
+    environ = {**{k: v for k, v in dotenv_values(ROOT / ".env").items() if v is not None}, **os.environ}
+    try:
+        settings = read_settings(environ, ROOT)
+    except BadSettings as error:
+        print(error, file=sys.stderr)
+        return 2
+    log_to_stderr(settings.secrets())
+    if options.command == "run":
+        return asyncio.run(run(settings, began))
+    from bot import commands as once
+
+    return asyncio.run(once.run(settings, options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
