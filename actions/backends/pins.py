@@ -42,7 +42,7 @@ class DemoPins:
     """Knows every valid codice fiscale except UNKNOWN; a PIN takes two hours, a PUK half an hour."""
 
     #: A made-up person (checks out, belongs to nobody): the demo's "not a customer of ours".
-    UNKNOWN = "ZZZZZZ00A01H501W"
+    UNKNOWN = "ZZZZZZ00A01H501K"
     HOURS = {"customer_area": 2.0, "sim_pin": 2.0, "sim_puk": 0.5}
 
     def __init__(self) -> None:

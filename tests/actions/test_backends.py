@@ -1,0 +1,103 @@
+"""Company systems over HTTP: what a failing, slow or doubtful one does to the customer's answer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.actions.conftest import ActionServer, Answer, FakeSystems
+
+PLACE = {"_place": {"latitude": 41.1187, "longitude": 16.852, "name": "Bari"}}
+STORE: dict[str, Any] = {
+    "id": "X1",
+    "name": "Vivalinea Prova",
+    "address": "via Roma 1",
+    "town": "Bari",
+    "latitude": 41.12,
+    "longitude": 16.87,
+    "hours": {"sat": "09:00-13:00 15:30-19:30"},
+}
+PIN_SLOTS = {"pin_kind": "sim_pin", "pin_holder": "self", "_fiscal_code": "RSSMRA80A01H501U"}
+MADE = {"number": "PIN-A2B3C", "kind": "sim_pin", "due": "2026-11-21T13:00:00+01:00", "delivery": "sms"}
+
+
+def ask_store(server: ActionServer) -> Answer:
+    return server.call("action_store", text="orari", intent="store_hours", slots=PLACE)
+
+
+def ask_pin(server: ActionServer, turn: str = "turn-7") -> Answer:
+    return server.call("action_request_pin", text="ok", slots=PIN_SLOTS, metadata={"turn_id": turn})
+
+
+def test_reads_are_tried_again(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/stores", (503, {}), (502, {}), (200, {"stores": [STORE]}))
+    assert ask_store(http_actions).said == ["utter_store_open"]
+    assert len(systems.asked) == 3
+    assert systems.asked[0].query["latitude"] == "41.1187"
+
+
+def test_a_system_that_keeps_failing_is_told_and_handed_over(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/stores", (500, {}))
+    started = time.monotonic()
+    answer = ask_store(http_actions)
+    assert answer.said == ["utter_backend_down"]
+    handoff = answer.custom("handoff")
+    assert handoff is not None and handoff["reason"] == "backend_down" and "stores" in handoff["note"]
+    assert answer.ends_form
+    # Two seconds is the promise; the rest is room for a busy machine.
+    assert time.monotonic() - started < 10
+
+
+def test_a_slow_system_counts_as_broken(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.slow("/stores", 3.0, (200, {"stores": [STORE]}))
+    assert ask_store(http_actions).said == ["utter_backend_down"]
+
+
+def test_an_answer_that_is_not_as_documented_counts_as_broken(http_actions: ActionServer, systems: FakeSystems) -> None:
+    for wrong in ({"stores": "none"}, {"stores": [{**STORE, "hours": {"sat": "9-25"}}]}, {"stores": [{}]}):
+        systems.on("/stores", (200, wrong))
+        assert ask_store(http_actions).said == ["utter_backend_down"], wrong
+
+
+def test_a_refused_read_is_not_repeated(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/stores", (403, {}))
+    assert ask_store(http_actions).said == ["utter_backend_down"]
+    assert len(systems.asked) == 1
+
+
+def test_a_write_carries_key_and_token(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/pin-requests", (200, MADE))
+    answer = ask_pin(http_actions)
+    assert answer.said == ["utter_pin_done_sim_pin"]
+    assert answer.response("utter_pin_done_sim_pin")["number"] == "PIN-A2B3C"
+    (asked,) = systems.asked
+    assert asked.headers["Idempotency-Key"] == "turn-7:pin"
+    assert asked.headers["Authorization"] == "Bearer pins-token"
+    assert asked.body == {"kind": "sim_pin", "holder": "self", "fiscal_code": "RSSMRA80A01H501U"}
+
+
+def test_a_failed_write_is_never_repeated_and_the_doubt_is_told(
+    http_actions: ActionServer, systems: FakeSystems
+) -> None:
+    systems.on("/pin-requests", (500, {}))
+    answer = ask_pin(http_actions)
+    assert len(systems.asked) == 1
+    handoff = answer.custom("handoff")
+    assert handoff is not None and "già partita" in handoff["note"]
+    assert answer.custom("promise") is None
+
+
+def test_the_same_turn_twice_uses_the_same_key(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/pin-requests", (200, MADE))
+    first, second = ask_pin(http_actions), ask_pin(http_actions)
+    assert {asked.headers["Idempotency-Key"] for asked in systems.asked} == {"turn-7:pin"}
+    assert first.responses == second.responses
+
+
+def test_nothing_personal_reaches_the_log(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/pin-requests", (500, {}))
+    ask_pin(http_actions)
+    http_actions.call("validate_pin_form", text="RSSMRA80A01H501U", loop="pin_form", asked="_fiscal_code")
+    log = http_actions.log.read_text(errors="replace")
+    assert "backend down system=pins" in log
+    assert "RSSMRA" not in log

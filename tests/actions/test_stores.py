@@ -1,0 +1,200 @@
+"""Shops: where to look, which one, and whether it is open, on ordinary days and on the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.actions.conftest import ActionServer, Answer, FakeSystems
+
+BARI = {"latitude": 41.1112, "longitude": 16.8554, "name": "Bari"}
+WEEK = {day: "09:00-13:00 15:30-19:30" for day in ("tue", "wed", "thu", "fri", "sat")} | {"mon": "15:30-19:30"}
+STORE: dict[str, Any] = {
+    "id": "X1",
+    "name": "Vivalinea Prova",
+    "address": "via Roma 1",
+    "town": "Bari",
+    "latitude": 41.12,
+    "longitude": 16.87,
+    "hours": WEEK,
+    "patron": "12-06",
+    "special": [
+        {"from": "2026-12-24", "hours": "09:00-14:00", "reason": {"it": "vigilia", "en": "Christmas Eve"}},
+        {"from": "2026-08-10", "to": "2026-08-20", "reason": {"it": "ferie"}},
+    ],
+}
+
+
+def form(server: ActionServer, text: str, asked: str | None = None, **more: Any) -> Answer:
+    return server.call("validate_store_form", text=text, loop="store_form", asked=asked, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "town"),
+    [
+        ("a che ora apre il negozio di Bari?", "Bari"),
+        ("firnze", "Firenze"),
+        ("sto a regio emilia", "Reggio Emilia"),
+        ("70122", "Bari"),
+        ("via Roma 12, Catania", "Catania"),
+        ("where is the shop in Milan", "Milano"),
+        ("L'Aquila", "L'Aquila"),
+        ("a como", "Como"),
+        ("13040 vicino vercelli", "Vercelli"),
+    ],
+)
+def test_towns_as_people_write_them(actions: ActionServer, text: str, town: str) -> None:
+    assert form(actions, text).slots["town"] == town
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "come faccio a sapere gli orari",
+        "siete aperti domenica",
+        "che sono via",
+        "la linea è ferma da ieri",
+        "nel mio paese non c'è",
+        "apre alle nove",
+        "call me please",
+        "12345678901",
+    ],
+)
+def test_everyday_words_are_no_towns(actions: ActionServer, text: str) -> None:
+    assert "town" not in form(actions, text).slots
+
+
+def test_the_question_fits_the_customers_app(actions: ActionServer) -> None:
+    assert form(actions, "orari").said == ["utter_question_place_or_position"]
+    assert form(actions, "orari", metadata={"can_share_location": False}).said == ["utter_question_place"]
+
+
+def test_a_shared_position(actions: ActionServer) -> None:
+    location = {"latitude": 41.12, "longitude": 16.87}
+    found = form(actions, "/share_location", "_place", intent="share_location", metadata={"location": location})
+    assert found.slots["_place"]["shared"] is True
+    told = actions.call("action_store", text="/share_location", slots={"_place": found.slots["_place"]})
+    assert told.said[0] == "utter_store_from_you"
+    assert told.response("utter_store_from_you")["km"] == "0,5"
+
+
+def test_an_unknown_place_is_explained_once_then_a_person(actions: ActionServer) -> None:
+    first = form(actions, "boh", "_place")
+    assert first.said == ["utter__place_unclear"]
+    second = form(actions, "non saprei", "_place", slots=first.slots)
+    handoff = second.custom("handoff")
+    assert handoff is not None and handoff["reason"] == "not_understood"
+
+
+def test_leaving_and_cancelling(actions: ActionServer) -> None:
+    assert form(actions, "voglio una persona", "_place", intent="ask_human").events == []
+    assert form(actions, "lascia stare", "_place").said == ["utter_cancelled"]
+
+
+def test_a_town_told_elsewhere_is_not_asked_again(actions: ActionServer) -> None:
+    assert form(actions, "orari dei negozi", slots={"town": "Napoli"}).slots["_place"]["name"] == "Napoli"
+
+
+def ask(server: ActionServer, text: str, now: str, slots: dict[str, Any] | None = None, **more: Any) -> Answer:
+    """A follow-up question through form and answer, as a turn runs them."""
+    known = {"_place": BARI} | (slots or {})
+    read = form(server, text, intent="store_hours", slots=known, metadata={"now": now}, **more)
+    return server.call(
+        "action_store", text=text, intent="store_hours", slots=known | read.slots, metadata={"now": now}, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "response", "facts"),
+    [
+        ("2026-11-21T12:59:00+01:00", "utter_store_open", {"until": "13:00"}),
+        ("2026-11-21T13:00:00+01:00", "utter_store_break", {"opens": "15:30"}),
+        ("2026-11-21T08:00:00+01:00", "utter_store_later", {"opens": "9:00"}),
+        ("2026-11-21T19:30:00+01:00", "utter_store_closed", {"opens": "lunedì 23 novembre alle 15:30"}),
+        ("2026-11-22T10:00:00+01:00", "utter_store_closed_today", {"opens": "domani alle 15:30", "why": ""}),
+        # The same moment said in another offset: only Europe/Rome counts.
+        ("2026-11-21T11:30:00+00:00", "utter_store_open", {"until": "13:00"}),
+        # Summer time.
+        ("2026-07-18T13:30:00Z", "utter_store_open", {"until": "19:30"}),
+        ("2026-12-08T10:00:00+01:00", "utter_store_closed_today", {"why": " (Immacolata Concezione)"}),
+        ("2026-12-06T10:00:00+01:00", "utter_store_closed_today", {"why": " (festa patronale)"}),
+        (
+            "2026-08-12T10:00:00+02:00",
+            "utter_store_closed_today",
+            {"why": " (ferie)", "opens": "venerdì 21 agosto alle 9:00"},
+        ),
+        ("2026-12-24T10:00:00+01:00", "utter_store_open", {"until": "14:00", "why": " (vigilia)"}),
+    ],
+)
+def test_now(http_actions: ActionServer, systems: FakeSystems, now: str, response: str, facts: dict[str, str]) -> None:
+    systems.on("/stores", (200, {"stores": [STORE]}))
+    told = ask(http_actions, "è aperto?", now).response(response)
+    assert {key: told[key] for key in facts} == facts
+
+
+@pytest.mark.parametrize(
+    ("text", "response", "day"),
+    [
+        ("e domenica?", "utter_store_day_closed", "domenica 22 novembre"),
+        ("domani", "utter_store_day_closed", "domenica 22 novembre"),
+        ("martedì siete aperti?", "utter_store_day_open", "martedì 24 novembre"),
+        ("l'8 dicembre", "utter_store_day_closed", "martedì 8 dicembre"),
+        ("nei festivi", "utter_store_day_closed", "martedì 8 dicembre"),
+        ("a natale", "utter_store_day_closed", "venerdì 25 dicembre"),
+        ("il 24/12", "utter_store_day_open", "giovedì 24 dicembre"),
+        ("a pasquetta", "utter_store_day_closed", "lunedì 29 marzo"),
+    ],
+)
+def test_another_day(http_actions: ActionServer, systems: FakeSystems, text: str, response: str, day: str) -> None:
+    systems.on("/stores", (200, {"stores": [STORE]}))
+    assert ask(http_actions, text, "2026-11-21T11:00:00+01:00").response(response)["day"] == day
+
+
+def test_the_reason_in_english(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/stores", (200, {"stores": [STORE]}))
+    told = ask(http_actions, "on December 8th?", "2026-11-21T11:00:00+01:00", language="en")
+    assert told.response("utter_store_day_closed")["why"] == " (Immaculate Conception)"
+    assert told.response("utter_store_day_closed")["day"] == "Tuesday 8 December"
+
+
+def test_an_unusual_day_ahead_is_mentioned(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/stores", (200, {"stores": [STORE]}))
+    told = ask(http_actions, "è aperto?", "2026-12-22T10:00:00+01:00")
+    assert told.said == ["utter_store_open", "utter_store_notice_open"]
+    assert told.response("utter_store_notice_open")["hours"] == "9:00-14:00"
+
+
+def test_the_week(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/stores", (200, {"stores": [STORE]}))
+    told = ask(http_actions, "tutta la settimana", "2026-11-21T11:00:00+01:00")
+    assert told.response("utter_store_week")["week"] == (
+        "lun 15:30-19:30; mar-sab 9:00-13:00 e 15:30-19:30; dom chiuso"
+    )
+
+
+def test_follow_ups_stay_with_the_shop(actions: ActionServer) -> None:
+    now = "2026-11-21T11:00:00+01:00"
+    first = ask(actions, "negozio a bari", now)
+    assert first.slots["store"] == "Vivalinea Bari Murat"
+    sunday = ask(actions, "e domenica?", now, first.slots)
+    assert sunday.response("utter_store_day_closed")["store"] == "Vivalinea Bari Murat"
+    other = ask(actions, "quello più vicino alla stazione no", now, first.slots)
+    assert other.slots["store"] == "Vivalinea Bari Mongolfiera"
+    assert other.response("utter_store_open")["map"].startswith("https://www.openstreetmap.org/?mlat=41.0985")
+    no_more = ask(actions, "un altro", now, first.slots | other.slots)
+    assert no_more.said == ["utter_store_no_other"]
+    elsewhere = form(actions, "in un'altra città", intent="find_store", slots={"_place": BARI} | other.slots)
+    assert elsewhere.said == ["utter_question_place_or_position"]
+    assert elsewhere.slots["_store_id"] is None
+
+
+def test_a_town_without_a_shop_gets_the_nearest_one(actions: ActionServer) -> None:
+    place = form(actions, "avete un negozio a Matera?").slots
+    told = actions.call("action_store", text="avete un negozio a Matera?", slots=place)
+    assert told.said[0] == "utter_store_far"
+    assert told.response("utter_store_far")["town"] == "Matera"
+
+
+def test_nothing_is_said_when_the_form_ended_without_a_place(actions: ActionServer) -> None:
+    assert actions.call("action_store").responses == []
