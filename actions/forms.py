@@ -36,6 +36,8 @@ _TOPICS = frozenset(
 )
 #: Below this an intent is a guess, and a form's answer is the likelier reading of what was typed.
 _SURE = 0.7
+#: For slots whose answer has a shape of its own: what has not that shape is easily something else.
+_SURE_IF_STRICT = 0.45
 _SURE_OF_PERSON = 0.5
 
 
@@ -80,6 +82,8 @@ class FormCheck(CareAction):
     slots: ClassVar[tuple[str, ...]] = ()
     #: slot -> intents that are an answer while that slot is asked, not a change of topic
     keeps: ClassVar[dict[str, frozenset[str]]] = {}
+    #: slots answered by a code, a number or a place, never by a story
+    strict: ClassVar[frozenset[str]] = frozenset()
 
     def name(self) -> str:
         return f"validate_{self.form}"
@@ -144,7 +148,9 @@ class FormCheck(CareAction):
         if words.tapped:
             return words.intent != "inform"
         kept = self.keeps.get(words.asked or "", frozenset())
-        return words.intent in _TOPICS - kept and words.confidence >= _SURE
+        # Digits are an attempt at a code or a number, however wrong.
+        strict = words.asked in self.strict and not any(letter.isdigit() for letter in words.text)
+        return words.intent in _TOPICS - kept and words.confidence >= (_SURE_IF_STRICT if strict else _SURE)
 
     def _not_read(
         self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker

@@ -44,12 +44,20 @@ def need_identity(tracker: Tracker, topic: str) -> Events:
     return [*events, FollowupAction("identity_form")]
 
 
+async def own_lines(tracker: Tracker, systems: Backends) -> tuple[str, ...]:
+    """The phone numbers of the verified customer, digits only; empty when nobody is verified."""
+    code = tracker.get_slot("verified_customer")
+    customer = await systems.customers.by_code(code) if code else None
+    return customer.lines if customer else ()
+
+
 class ValidateIdentityForm(FormCheck):
     """Reads code and fact from one message or two, and compares them with the register."""
 
     form = "identity_form"
     topic = "identity"
     slots = ("customer_code", "identity_fact")
+    strict = frozenset(slots)
 
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends

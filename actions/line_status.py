@@ -13,11 +13,14 @@ from actions.backends.base import BackendDown
 from actions.backends.lines import Incident
 from actions.common import CareAction, can_share_location, entity, language, now, text, watch
 from actions.forms import Events, FormCheck, Said, ask
-from actions.places import Looked, Place, look, service_of
+from actions.identity import own_lines
+from actions.places import Looked, Place, look, narrow, service_of
 from actions.when import say_moment
 
 #: Incidents told in one answer; more would not be read on a phone.
 MOST = 2
+#: More quick replies than this no message may hold (the bot adds one of its own).
+BUTTONS = 8
 
 
 class LineStatus(CareAction):
@@ -33,12 +36,12 @@ class LineStatus(CareAction):
         service = service_of(text(tracker))
         if looked.place:
             await tell(looked.place, service, dispatcher, tracker, systems)
-            return [SlotSet("line_place", None)]
-        own = await _own_lines(tracker, systems)
+            return _cleared()
+        own = await own_lines(tracker, systems)
         if own and not looked.choices and not looked.unknown:
             await _tell_own(own, dispatcher, tracker, systems)
-            return [SlotSet("line_place", None)]
-        return [SlotSet("line_place", None), SlotSet("_line_service", service), FollowupAction("line_form")]
+            return _cleared()
+        return [*_cleared(), SlotSet("_line_service", service), FollowupAction("line_form")]
 
 
 class ValidateLineForm(FormCheck):
@@ -47,12 +50,19 @@ class ValidateLineForm(FormCheck):
     form = "line_form"
     topic = "line_status"
     slots = ("line_place",)
+    strict = frozenset(slots)
     keeps = {"line_place": frozenset({"line_status"})}
 
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
-        looked = await look(tracker, systems)
+        offered = str(tracker.get_slot("_line_choices") or "").split()
+        looked = Looked()
+        if offered and words.asked and not words.tapped:
+            lines = await systems.lines.transit(name=None, kind=None, city=None)
+            looked = narrow(words.text, [line for line in lines if line.ref in offered])
+        if not (looked.place or looked.choices):
+            looked = await look(tracker, systems)
         if looked.place:
             service = service_of(words.text) or tracker.get_slot("_line_service")
             return [SlotSet("line_place", looked.place.stored), SlotSet("_line_service", service)]
@@ -77,7 +87,7 @@ class LineStatusTell(CareAction):
         stored = tracker.get_slot("line_place")
         if stored:
             await tell(Place.restored(stored), tracker.get_slot("_line_service"), dispatcher, tracker, systems)
-        return [SlotSet("line_place", None), SlotSet("_line_service", None)]
+        return _cleared()
 
 
 class WatchIncident(CareAction):
@@ -187,8 +197,11 @@ def _ask_more(looked: Looked, dispatcher: CollectingDispatcher, tracker: Tracker
         buttons = [
             {"title": line.title, "payload": f'/line_status{{"line_ref": "{line.ref}"}}'} for line in looked.choices
         ]
-        dispatcher.utter_message(response="utter_line_which", buttons=buttons)
-        return again
+        if len(buttons) > BUTTONS:
+            dispatcher.utter_message(response="utter_line_which_city")
+        else:
+            dispatcher.utter_message(response="utter_line_which", buttons=buttons)
+        return [SlotSet("_line_choices", " ".join(line.ref for line in looked.choices)), *again]
     # Only the first time: a second unknown name counts as not understood, and then a person helps.
     if looked.unknown and tracker.get_slot("_line_unknown") is None:
         dispatcher.utter_message(response=f"utter_line_unknown_{looked.unknown}")
@@ -196,10 +209,8 @@ def _ask_more(looked: Looked, dispatcher: CollectingDispatcher, tracker: Tracker
     return None
 
 
-async def _own_lines(tracker: Tracker, systems: Backends) -> tuple[str, ...]:
-    code = tracker.get_slot("verified_customer")
-    customer = await systems.customers.by_code(code) if code else None
-    return customer.lines if customer else ()
+def _cleared() -> Events:
+    return [SlotSet(slot, None) for slot in ("line_place", "_line_service", "_line_unknown", "_line_choices")]
 
 
 async def _tell_own(

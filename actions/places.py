@@ -20,7 +20,7 @@ _KINDS = {
 _COLOURS = "rossa|verde|gialla|lilla|blu|arancione|red|green|yellow|lilac|blue|orange"
 _KIND = r"(?P<kind>metropolitana|metro|underground|subway|tube|tram|autobus|filobus|bus|pullman|linea|line)"
 _NUMBERED = re.compile(
-    rf"\b{_KIND}(?:\s+(?:numero|number|linea|line|n\.?°?))?\s*(?P<name>[ML]?\d{{1,3}}[A-Z]?|[BC]1?|{_COLOURS})(?![\w])",
+    rf"\b{_KIND}(?:\s+(?:numero|number|linea|line|n\.?°?))?\s*(?P<name>[ML]?\d{{1,3}}[A-Z]?|[BC]1?|{_COLOURS})(?![\w]|[\s./-]?\d)",
     re.IGNORECASE,
 )
 # "metro a" is the A line only where "a" cannot be the Italian "at": capital, or nothing after it.
@@ -82,13 +82,13 @@ async def look(tracker: Tracker, systems: Backends) -> Looked:
     words = text(tracker)
     if words.startswith("/"):
         return Looked()
-    named = transit_name(words)
-    if named:
-        return await _transit(named, words, systems)
     number = find_phone(words)
     if number:
         known = await systems.lines.by_number(number)
         return Looked(Place("number", number, number)) if known else Looked(unknown="number")
+    named = transit_name(words)
+    if named:
+        return await _transit(named, words, systems)
     town_named = find_town(words)
     if town_named:
         cap = re.search(r"(?<!\d)\d{5}(?!\d)", words)
@@ -108,6 +108,16 @@ def transit_name(words: str) -> tuple[str | None, str | None] | None:
     return (None, _KINDS[kind["kind"].lower()]) if kind else None
 
 
+def narrow(words: str, lines: list[TransitLine]) -> Looked:
+    """Those of several offered lines that an answer such as "quella di Roma" or "il tram" points to."""
+    town, kind, named = find_town(words), _ONLY_KIND.search(words), transit_name(words)
+    kind_named = _KINDS[kind["kind"].lower()] if kind else None
+    if not (town or kind_named) or (named and named[0]):
+        return Looked()
+    left = [line for line in lines if (not town or line.city == town.name) and kind_named in (None, line.kind)]
+    return _one_of(left, None)
+
+
 def service_of(words: str) -> str | None:
     """fixed or mobile, when the words say so; None when they name neither or both."""
     mobile, fixed = bool(_MOBILE.search(words)), bool(_FIXED.search(words))
@@ -125,4 +135,4 @@ async def _transit(named: tuple[str | None, str | None], words: str, systems: Ba
 def _one_of(lines: list[TransitLine], unknown: str | None) -> Looked:
     if len(lines) == 1:
         return Looked(Place("transit", lines[0].ref, lines[0].title))
-    return Looked(choices=tuple(lines[:8]), unknown=None if lines else unknown)
+    return Looked(choices=tuple(lines), unknown=None if lines else unknown)

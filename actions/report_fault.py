@@ -11,6 +11,7 @@ from actions.backends.lines import Fault
 from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
 from actions.facts import find_phone
 from actions.forms import Events, FormCheck, Said, ask
+from actions.identity import own_lines
 from actions.line_status import say_incident, tell
 from actions.places import look, transit_name
 from actions.when import say_moment
@@ -20,8 +21,7 @@ SLOTS = ("fault_line", "fault_since", "fault_what", "contact_time")
 #: Enough for the technician; a longer story stays in the conversation, which the agent sees anyway.
 LONGEST = 200
 #: While facts are asked in free words, the customer's story sounds like these topics and is still the answer.
-STORY = frozenset({"report_fault", "line_status", "complaint", "technician_appointment", "activation_status"})
-STORY |= {"greet", "thank", "bill_question"}
+STORY = frozenset({"report_fault", "line_status", "complaint", "greet", "thank"})
 
 
 class ReportFault(CareAction):
@@ -35,7 +35,6 @@ class ReportFault(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         words = text(tracker)
         if transit_name(words) and not find_phone(words):
-            # A tram has no fault report: its state is the answer.
             looked = await look(tracker, systems)
             if looked.place:
                 await tell(looked.place, None, dispatcher, tracker, systems)
@@ -56,6 +55,7 @@ class ValidateFaultForm(FormCheck):
     form = "fault_form"
     topic = TOPIC
     slots = SLOTS
+    strict = frozenset({"fault_line"})
     keeps = {
         "fault_line": frozenset({"report_fault", "line_status"}),
         "fault_since": STORY,
@@ -78,7 +78,7 @@ class ValidateFaultForm(FormCheck):
     async def question(
         self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> None:
-        lines = await _own_lines(tracker, systems) if slot == "fault_line" else ()
+        lines = await own_lines(tracker, systems) if slot == "fault_line" else ()
         if not lines:
             dispatcher.utter_message(response=f"utter_question_{slot}")
             return
@@ -94,7 +94,7 @@ class ValidateFaultForm(FormCheck):
         kept = tracker.get_slot("fault_line") if words.asked is None else None
         number = kept or words.data.get("fault_line") or find_phone(words.text)
         if not number:
-            return None
+            return await self._told_transit(words, dispatcher, tracker, systems)
         line = await systems.lines.by_number(str(number))
         if line is None:
             return self._number_unknown(dispatcher, tracker)
@@ -103,6 +103,18 @@ class ValidateFaultForm(FormCheck):
             say_incident(line.incident, dispatcher, tracker, report_anyway=True)
             return [*self.end(), SlotSet("fault_line", line.number)]
         return [SlotSet("fault_line", line.number)]
+
+    async def _told_transit(
+        self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events | None:
+        if words.asked is None or words.tapped or not transit_name(words.text):
+            return None
+        # A tram has no fault report: its state is the answer.
+        looked = await look(tracker, systems)
+        if not looked.place:
+            return None
+        await tell(looked.place, None, dispatcher, tracker, systems)
+        return self.end()
 
     def _number_unknown(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         if tracker.get_slot("_fault_unknown"):
@@ -135,9 +147,3 @@ class FaultSubmit(CareAction):
 
 def _cleared() -> Events:
     return [SlotSet(slot, None) for slot in (*SLOTS, "_fault_beyond", "_fault_unknown")]
-
-
-async def _own_lines(tracker: Tracker, systems: Backends) -> tuple[str, ...]:
-    code = tracker.get_slot("verified_customer")
-    customer = await systems.customers.by_code(code) if code else None
-    return customer.lines if customer else ()

@@ -64,7 +64,7 @@ class Orders(Protocol):
         """Windows to which a visit can be moved, the nearest first."""
 
     async def move(self, appointment: str, slot: str, *, idempotency_key: str) -> Appointment | None:
-        """Moves a visit; None when somebody else took the window meanwhile. The same key twice moves once."""
+        """Moves a visit; None when somebody else took the window. The same key or window twice moves once."""
 
 
 class DemoOrders:
@@ -100,8 +100,13 @@ class DemoOrders:
         if idempotency_key in self._done:
             return self._done[idempotency_key]
         row = next((row for row in self._visits if row["id"] == appointment), None)
+        if row is None or not row["movable"]:
+            return None
+        if slot == _slot_id(self._visit(row).start):
+            # Tapped twice: it is there already.
+            return self._visit(row)
         chosen = next((one for one in await self.free_slots(appointment) if one.id == slot), None)
-        if row is None or chosen is None or not row["movable"]:
+        if chosen is None:
             return None
         self._moved[appointment] = chosen
         self._done[idempotency_key] = self._visit(row)
@@ -144,7 +149,11 @@ def _today() -> date:
 def _slot(in_days: int, first: int, last: int) -> TimeSlot:
     day = _today() + timedelta(days=in_days)
     start, end = (datetime.combine(day, time(hour), ROME) for hour in (first, last))
-    return TimeSlot(f"{day:%Y%m%d}-{first:02}", start, end)
+    return TimeSlot(_slot_id(start), start, end)
+
+
+def _slot_id(start: datetime) -> str:
+    return f"{start:%Y%m%d-%H}"
 
 
 def _demo_order(row: dict[str, Any]) -> Order:
