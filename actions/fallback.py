@@ -33,12 +33,13 @@ class NotUnderstood(CareAction):
                 dispatcher, tracker, reason="not_understood", topic=last_topic(tracker) or self.topic,
                 note="Il bot non ha capito per due volte di seguito: leggi gli ultimi messaggi del cliente.",
             )
-            return end_form() if form else []
+            # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
+            return [*(end_form() if form else []), FollowupAction("action_listen")]
         if form:
             dispatcher.utter_message(response="utter_rephrase_aside")
             return [FollowupAction(form)]
         dispatcher.utter_message(response="utter_rephrase")
-        return []
+        return [FollowupAction("action_listen")]
 
 
 class DefaultFallback(NotUnderstood):
@@ -47,13 +48,6 @@ class DefaultFallback(NotUnderstood):
     def name(self) -> str:
         """Rasa's name for it, see config.yml."""
         return "action_default_fallback"
-
-    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
-        """See NotUnderstood. No policy follows this action, so it says itself that the turn is over."""
-        events = await super().answer(dispatcher, tracker, systems)
-        return events if any(event["event"] == "followup" for event in events) else [
-            *events, FollowupAction("action_listen"),
-        ]
 
 
 def missed_before(tracker: Tracker) -> bool:

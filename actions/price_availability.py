@@ -53,7 +53,8 @@ class PriceAvailability(CareAction):
         stock = await systems.catalogue.stock(product.id, town=town.name if town else None)
         dispatcher.utter_message(
             response="utter_price_monthly" if product.monthly else "utter_price_once",
-            name=product.name, price=euros(product.price, lang), details=product.details.get(lang) or product.details["it"],
+            name=product.name, price=euros(product.price, lang),
+            details=product.details.get(lang) or product.details["it"],
         )
         if town and not product.monthly:
             say_town(dispatcher, lang, product, town, stock)

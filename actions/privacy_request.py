@@ -15,7 +15,8 @@ from actions.words import the_day
 #: The time the law gives for an answer (GDPR art. 12: one month; 30 days never exceed it by a short February alone).
 ANSWER_DAYS = 30
 ERASE = re.compile(
-    r"cancell|elimin|rimuov|togli|dimentic|oblio|revoc|non voglio pi|erase|delet|remove|forg[eo]t|withdraw", re.IGNORECASE
+    r"cancell|elimin|rimuov|togli|dimentic|oblio|revoc|non voglio pi|erase|delet|remove|forg[eo]t|withdraw",
+    re.IGNORECASE,
 )
 COPY = re.compile(
     r"copia|scaric|esport|trascri|mandat?e?mi|mi mandi|tutto quello che avete|articolo 15"

@@ -7,10 +7,12 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
-from actions.common import CareAction, Event, end_form, intent, metadata
+from actions.common import CareAction, Event, end_form, intent, metadata, text
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
 ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot"}
+#: Below this small talk is a guess: words that the model has never seen look a little like "yes".
+SURE = 0.5
 
 
 class SmallTalk(CareAction):
@@ -25,8 +27,10 @@ class SmallTalk(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        said, _ = intent(tracker)
+        said, confidence = intent(tracker)
         form = tracker.active_loop_name
+        if confidence < SURE and not text(tracker).startswith("/"):
+            return [FollowupAction("action_not_understood")]
         if form and said in ("deny", "goodbye"):
             dispatcher.utter_message(response="utter_cancelled" if said == "deny" else "utter_goodbye")
             return end_form()

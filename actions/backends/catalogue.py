@@ -16,7 +16,7 @@ WRONG_JSON = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
 
 @dataclass(frozen=True)
 class Product:
-    """Something that can be bought. `kind` is home, mobile, phone or extra; `details` by language (`it` always there)."""
+    """Something that can be bought. `kind`: home, mobile, phone or extra; `details` by language (`it` always there)."""
 
     id: str
     name: str
