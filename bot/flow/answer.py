@@ -53,7 +53,7 @@ class Scene:
 
 
 async def answer_next(way: Way, key: ConversationKey) -> bool:
-    """Work on the conversation's oldest event; False when there was none. Callers see to one call at a time a key."""
+    """Work on the conversation's oldest event; False when there was none. Never two calls at a time for one key."""
     scene = await way.db.read(lambda connection: _look(connection, key))
     if scene is None:
         return False
@@ -86,19 +86,20 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
         return await way.db.write(lambda connection: _keep(connection, way, key, scene, incoming))
     asked = meaning(incoming, scene.offered, channel.static_payloads)
     if asked.startswith("#") or (scene.status == Status.WAITING and not asked.startswith("/")):
-        return await way.db.write(lambda connection: _by_ourselves(connection, way, key, scene, incoming, asked))
+        return await way.db.write(
+            lambda connection: _by_ourselves(connection, way, key, scene, incoming, asked)
+        )
     if not asked:
         return await way.db.write(lambda connection: _cannot_read(connection, way, key, scene, incoming))
     return await _bot_turn(way, key, scene, incoming, asked)
 
 
-async def _bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str | None) -> str:
+async def _bot_turn(
+    way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str | None
+) -> str:
     """Ask the engine, outside any transaction; then keep everything, unless the conversation changed meanwhile."""
     language = _language(way, scene, incoming, asked)
-    channel = way.channels[key.channel]
-    typing = asyncio.get_running_loop().call_later(
-        TYPING_AFTER, lambda: asyncio.ensure_future(channel.typing(key))
-    )
+    typing = asyncio.create_task(_typing_soon(way, key))
     question = asked if asked is not None else str(scene.event.payload["tell"])
     turn: Turn | None
     try:
@@ -111,6 +112,11 @@ async def _bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Inco
     return await way.db.write(
         lambda connection: _keep_turn(connection, way, key, scene, incoming, asked, turn, language)
     )
+
+
+async def _typing_soon(way: Way, key: ConversationKey) -> None:
+    await asyncio.sleep(TYPING_AFTER)
+    await way.channels[key.channel].typing(key)
 
 
 def _ask(way: Way, scene: Scene, incoming: Incoming, question: str, language: str) -> Ask:
@@ -201,7 +207,9 @@ def _introduced(
 ) -> list[Reply]:
     """The replies, led by the bot's introduction at the start and after a long pause."""
     last = conversation.introduced_at
-    quiet_long = last and conversation.last_message_at and now - conversation.last_message_at > INTRODUCE_AGAIN
+    quiet_long = (
+        last and conversation.last_message_at and now - conversation.last_message_at > INTRODUCE_AGAIN
+    )
     if last and not quiet_long:
         return replies
     conversations.change(connection, conversation.id, introduced_at=now)
@@ -240,7 +248,9 @@ def _by_ourselves(
         return "cancelled"
     if word == "#solved":
         case_id, _, yes = rest.partition(":")
-        if case_id.isdigit() and handoff.solved(connection, way, conversation, int(case_id), yes=yes == "yes", now=now):
+        if case_id.isdigit() and handoff.solved(
+            connection, way, conversation, int(case_id), yes=yes == "yes", now=now
+        ):
             return f"solved: {yes}"
     if conversation.status == Status.WAITING:
         _acknowledge(connection, way, conversation, now)
@@ -258,7 +268,9 @@ def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: 
     if sum(row.author == Author.CUSTOMER for row in since) > 1:
         return
     text = way.texts.say("added", conversation.language, number=case.number)
-    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
+    handoff.say(
+        connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now
+    )
 
 
 def _still_waiting(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
@@ -266,7 +278,9 @@ def _still_waiting(connection: Connection, way: Way, conversation: Row[Any], now
     case = cases.get(connection, conversation.case_id)
     since = case.waiting_since.astimezone(way.team.zone)
     text = way.texts.say("status_waiting", conversation.language, number=case.number, since=f"{since:%H:%M}")
-    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
+    handoff.say(
+        connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now
+    )
 
 
 def _tell_the_agent(connection: Connection, way: Way, scene: Scene) -> str:
@@ -288,12 +302,18 @@ def _cannot_read(
     if opened is None:
         return "again or done"
     conversation, now = opened
-    kind = incoming.attachments[0].kind if incoming.attachments else "contact" if incoming.contact else "other"
+    kind = (
+        incoming.attachments[0].kind if incoming.attachments else "contact" if incoming.contact else "other"
+    )
     key_ = f"unreadable.{kind}" if way.texts.has(f"unreadable.{kind}") else "unreadable.other"
     replies = [Reply(way.texts.say(key_, conversation.language))]
     replies = _introduced(connection, way, conversation, "", replies, now)
     handoff.say(
-        connection, way, conversation, handoff.with_way_to_a_person(way, replies[0], conversation.language), now=now
+        connection,
+        way,
+        conversation,
+        handoff.with_way_to_a_person(way, replies[0], conversation.language),
+        now=now,
     )
     return f"cannot read: {incoming.unreadable or kind}"
 
@@ -358,7 +378,9 @@ async def _aside(way: Way, scene: Scene, problem: str) -> str:
     """Keep the event, but not in the way."""
     now = way.clock()
     await way.db.write(
-        lambda connection: events.finish(connection, scene.event.id, now, state=Inbound.ASIDE, problem=problem)
+        lambda connection: events.finish(
+            connection, scene.event.id, now, state=Inbound.ASIDE, problem=problem
+        )
     )
     return f"aside: {problem}"
 
@@ -417,7 +439,9 @@ def _awake(connection: Connection, conversation: Row[Any], language: str, now: d
     if conversation.language != language:
         conversations.change(connection, conversation.id, language=language)
     if conversation.status == Status.CLOSED:
-        return conversations.move(connection, conversation, Status.BOT, who="customer", why="wrote again", now=now)
+        return conversations.move(
+            connection, conversation, Status.BOT, who="customer", why="wrote again", now=now
+        )
     found = conversations.get(connection, conversation.id)
     assert found
     return found
