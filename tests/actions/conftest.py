@@ -1,4 +1,4 @@
-"""The real action server in its own Python, spoken to over HTTP as the engine does, and a stand-in for company systems."""
+"""The real action server in its own Python, spoken to over HTTP as the engine does, and the systems it asks."""
 
 from __future__ import annotations
 
