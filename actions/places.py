@@ -20,7 +20,8 @@ _KINDS = {
 _COLOURS = "rossa|verde|gialla|lilla|blu|arancione|red|green|yellow|lilac|blue|orange"
 _KIND = r"(?P<kind>metropolitana|metro|underground|subway|tube|tram|autobus|filobus|bus|pullman|linea|line)"
 _NUMBERED = re.compile(
-    rf"\b{_KIND}(?:\s+(?:numero|number|linea|line|n\.?°?))?\s*(?P<name>[ML]?\d{{1,3}}[A-Z]?|[BC]1?|{_COLOURS})(?![\w]|[\s./-]?\d)",
+    rf"\b{_KIND}(?:\s+(?:numero|number|linea|line|n\.?°?))?"
+    rf"\s*(?P<name>[ML]?\d{{1,3}}[A-Z]?|[BC]1?|{_COLOURS})(?![\w]|[\s./-]?\d)",
     re.IGNORECASE,
 )
 # "metro a" is the A line only where "a" cannot be the Italian "at": capital, or nothing after it.
@@ -31,11 +32,11 @@ _ONLY_KIND = re.compile(r"\b(?P<kind>metropolitana|metro|underground|subway|tube
 _GENERATIONS = {"2G", "3G", "4G", "5G"}
 
 _MOBILE = re.compile(
-    r"\b([345]g|cell?ular[ei]|mobile|telefonin[oi]|smartphone|antenn\w+|segnale|sim|ricarica\w*|signal|phone network|tacche)\b",
+    r"\b([345]g|cell?ular[ei]|mobile|telefonin[oi]|smartphone|antenn\w+|segnale|sim|ricarica\w*|signal|tacche)\b",
     re.IGNORECASE,
 )
 _FIXED = re.compile(
-    r"\b(fibra|adsl|fttc|ftth|wi-?fi|modem|router|fiss[oa]|a casa|di casa|fibre|fiber|broadband|landline|home|cordless)\b",
+    r"\b(fibra|adsl|fttc|ftth|wi-?fi|modem|router|fiss[oa]|a casa|di casa|fibre|fiber|broadband|landline|home)\b",
     re.IGNORECASE,
 )
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 import yaml
 
 from actions.backends.base import HttpSystem
+from actions.backends.reading import ROME, as_documented, moment
 
-ROME = ZoneInfo("Europe/Rome")
 DEMO = Path(__file__).parent / "demo"
 
 
@@ -105,7 +104,8 @@ class DemoLines:
         data = yaml.safe_load((folder / "incidents.yml").read_text(encoding="utf-8"))
         self._incidents: list[dict[str, Any]] = data["incidents"]
         self._lines: list[dict[str, Any]] = data["lines"]
-        self._transit: list[dict[str, Any]] = yaml.safe_load((folder / "transit.yml").read_text(encoding="utf-8"))["lines"]
+        transit = yaml.safe_load((folder / "transit.yml").read_text(encoding="utf-8"))
+        self._transit: list[dict[str, Any]] = transit["lines"]
         self._state_dir = state_dir
 
     async def in_town(self, town: str, *, cap: str | None = None, service: str | None = None) -> list[Incident]:
@@ -172,40 +172,46 @@ class DemoLines:
 class HttpLines(HttpSystem):
     """The network's own service; docs/backends.md, section "lines"."""
 
-    async def in_town(self, town: str, *, cap: str | None = None, service: str | None = None) -> list[Incident]:
+    async def in_town(
+        self, town: str, *, cap: str | None = None, service: str | None = None
+    ) -> list[Incident]:
         answer = await self.get("/incidents", town=town, cap=cap, service=service, state="open")
-        return [_incident(one) for one in (answer or {}).get("incidents", [])]
+        with as_documented("lines"):
+            return [_incident(one) for one in answer["incidents"]] if answer else []
 
     async def by_number(self, number: str) -> Line | None:
         answer = await self.get(f"/lines/{number}")
         if answer is None:
             return None
-        hit = answer.get("incident")
-        return Line(number, answer["service"], answer["town"], _incident(hit) if hit else None)
+        with as_documented("lines"):
+            hit = answer.get("incident")
+            return Line(number, str(answer["service"]), str(answer["town"]), _incident(hit) if hit else None)
 
     async def transit(self, *, name: str | None, kind: str | None, city: str | None) -> list[TransitLine]:
         answer = await self.get("/transit-lines", name=name, kind=kind, city=city)
         keys = ("ref", "kind", "name", "city", "title")
-        return [TransitLine(*(str(one[key]) for key in keys)) for one in (answer or {}).get("lines", [])]
+        with as_documented("lines"):
+            return [TransitLine(*(str(one[key]) for key in keys)) for one in answer["lines"]] if answer else []
 
     async def on_transit(self, ref: str) -> list[Incident]:
         answer = await self.get("/incidents", line=ref, state="open")
-        return [_incident(one) for one in (answer or {}).get("incidents", [])]
+        with as_documented("lines"):
+            return [_incident(one) for one in answer["incidents"]] if answer else []
 
     async def incident(self, incident_id: str) -> Incident | None:
         answer = await self.get(f"/incidents/{incident_id}")
-        return _incident(answer) if answer else None
+        with as_documented("lines"):
+            return _incident(answer) if answer else None
 
     async def report_fault(self, fault: Fault, *, idempotency_key: str) -> FaultTicket:
-        body = {
-            "number": fault.number, "since": fault.since, "what": fault.what, "contact_time": fault.contact_time,
-        }  # fmt: skip
-        answer = await self.post("/fault-reports", body, idempotency_key=idempotency_key)
-        return FaultTicket(str(answer["number"]), datetime.fromisoformat(answer["due"]).astimezone(ROME))
+        answer = await self.post("/fault-reports", asdict(fault), idempotency_key=idempotency_key)
+        with as_documented("lines", written=True):
+            return FaultTicket(str(answer["number"]), moment(answer["due"]))
 
 
 def _called(row: dict[str, Any], name: str | None) -> bool:
-    return name is None or name.upper() in {str(row["name"]).upper(), *(alias.upper() for alias in row.get("also", []))}
+    names = (str(row["name"]), *row.get("also", []))
+    return name is None or name.upper() in (one.upper() for one in names)
 
 
 def _hour() -> datetime:
@@ -219,7 +225,7 @@ def _incident(data: dict[str, Any]) -> Incident:
         service=str(data["service"]),
         area=str(data["area"]),
         what={str(key): str(value) for key, value in data["what"].items()},
-        since=datetime.fromisoformat(data["since"]).astimezone(ROME),
-        expected_end=datetime.fromisoformat(end).astimezone(ROME) if end else None,
+        since=moment(data["since"]),
+        expected_end=moment(end) if end else None,
         open=data["state"] == "open",
     )

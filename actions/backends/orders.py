@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 import yaml
 
 from actions.backends.base import HttpSystem
+from actions.backends.reading import ROME, as_documented, moment
 
-ROME = ZoneInfo("Europe/Rome")
 #: How far an order is; each has a response `utter_activation_<state>` in domain/orders.yml.
 STATES = ("received", "checking", "technician", "porting", "shipped", "active")
 
@@ -125,21 +124,25 @@ class HttpOrders(HttpSystem):
 
     async def of_customer(self, customer: str) -> list[Order]:
         answer = await self.get("/orders", customer=customer)
-        return [_order(one) for one in (answer or {}).get("orders", [])]
+        with as_documented("orders"):
+            return [_order(one) for one in answer["orders"]] if answer else []
 
     async def appointments(self, customer: str) -> list[Appointment]:
         answer = await self.get("/appointments", customer=customer)
-        return [_appointment(one) for one in (answer or {}).get("appointments", [])]
+        with as_documented("orders"):
+            return [_appointment(one) for one in answer["appointments"]] if answer else []
 
     async def free_slots(self, appointment: str) -> list[TimeSlot]:
         answer = await self.get(f"/appointments/{appointment}/free-slots")
-        slots = (answer or {}).get("slots", [])
-        return [TimeSlot(str(one["id"]), _moment(one["start"]), _moment(one["end"])) for one in slots]
+        with as_documented("orders"):
+            slots = answer["slots"] if answer else []
+            return [TimeSlot(str(one["id"]), moment(one["start"]), moment(one["end"])) for one in slots]
 
     async def move(self, appointment: str, slot: str, *, idempotency_key: str) -> Appointment | None:
         path = f"/appointments/{appointment}/moves"
         answer = await self.post(path, {"slot": slot}, idempotency_key=idempotency_key)
-        return _appointment(answer["appointment"]) if answer.get("moved") else None
+        with as_documented("orders", written=True):
+            return _appointment(answer["appointment"]) if answer["moved"] else None
 
 
 def _today() -> date:
@@ -148,6 +151,8 @@ def _today() -> date:
 
 def _slot(in_days: int, first: int, last: int) -> TimeSlot:
     day = _today() + timedelta(days=in_days)
+    # Nobody works on Sunday; the demo moves on by a day.
+    day += timedelta(days=day.weekday() == 6)
     start, end = (datetime.combine(day, time(hour), ROME) for hour in (first, last))
     return TimeSlot(_slot_id(start), start, end)
 
@@ -172,24 +177,20 @@ def _order(data: dict[str, Any]) -> Order:
     expected = data.get("expected")
     return Order(
         number=str(data["number"]),
-        title=dict(data["title"]),
+        title={str(key): str(value) for key, value in data["title"].items()},
         state=str(data["state"]),
         placed=date.fromisoformat(data["placed"]),
         expected=date.fromisoformat(expected) if expected else None,
-        next_step=dict(data["next_step"]),
+        next_step={str(key): str(value) for key, value in data["next_step"].items()},
     )
 
 
 def _appointment(data: dict[str, Any]) -> Appointment:
     return Appointment(
         id=str(data["id"]),
-        start=_moment(data["start"]),
-        end=_moment(data["end"]),
+        start=moment(data["start"]),
+        end=moment(data["end"]),
         address=str(data["address"]),
         technician=str(data.get("technician") or ""),
         movable=bool(data["movable"]),
     )
-
-
-def _moment(value: str) -> datetime:
-    return datetime.fromisoformat(value).astimezone(ROME)

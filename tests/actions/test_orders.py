@@ -1,0 +1,131 @@
+"""Orders and the technician's visit: what is told, and moving the visit once, for its owner only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.actions.conftest import ActionServer, Answer, FakeSystems
+
+GIULIA, MARCO, AMINA, LUCA, SOFIA = "VL-104233", "VL-118457", "VL-126790", "VL-133508", "VL-140912"
+VISIT = {
+    "id": "APT-1",
+    "start": "2026-11-24T08:00:00Z",
+    "end": "2026-11-24T11:00:00Z",
+    "address": "via Prova 1, Lecce",
+    "technician": "Anna Greco",
+    "movable": True,
+}
+SLOTS = {"slots": [{"id": "S1", "start": "2026-11-25T14:00:00+01:00", "end": "2026-11-25T17:00:00+01:00"}]}
+
+
+def run(server: ActionServer, action: str, customer: str | None, text: str = "", **more: Any) -> Answer:
+    slots = {"verified_customer": customer, **more.pop("slots", {})}
+    return server.call(f"action_{action}", text=text, slots=slots, **more)
+
+
+@pytest.mark.parametrize(
+    ("customer", "responses"),
+    [
+        (GIULIA, ["utter_activation_technician", "utter_activation_when"]),
+        (MARCO, ["utter_activation_porting", "utter_activation_when"]),
+        (AMINA, ["utter_activation_late"]),
+        (SOFIA, ["utter_activation_shipped", "utter_activation_when"]),
+        (LUCA, ["utter_activation_none"]),
+    ],
+)
+def test_how_far_the_order_is(actions: ActionServer, customer: str, responses: list[str]) -> None:
+    # The demo's days count from the machine's today, so the turn's time must be the machine's too.
+    assert run(actions, "activation_status", customer, metadata={"now": None}).said == responses
+
+
+@pytest.mark.parametrize("action", ["activation_status", "technician_appointment", "move_appointment", "book_slot"])
+def test_nothing_without_the_identity_check(actions: ActionServer, action: str) -> None:
+    answer = run(actions, action, None, "quando viene?", entities={"time_slot": "20261201-09"})
+    assert answer.responses == []
+    assert [event["name"] for event in answer.events if event["event"] == "followup"] == ["identity_form"]
+
+
+def test_the_visit_and_its_next_step(actions: ActionServer) -> None:
+    assert run(actions, "technician_appointment", LUCA).said == ["utter_appointment_near"]
+    assert run(actions, "technician_appointment", MARCO).said == ["utter_appointment_none"]
+    assert run(actions, "move_appointment", LUCA).said == ["utter_appointment_near"]
+
+
+def test_the_wish_to_move_survives_the_identity_check(actions: ActionServer) -> None:
+    asked = run(actions, "technician_appointment", None, "devo spostare il tecnico")
+    assert asked.slots["_move_wanted"] is True
+    slots = {"pending_topic": "technician_appointment", "_move_wanted": True}
+    done = run(actions, "identity_done", GIULIA, "0147", slots=slots)
+    assert done.said == ["utter_slots_offer"] and done.slots["_move_wanted"] is None
+
+
+def test_windows_fit_a_quick_reply_and_a_tap_moves_once(actions: ActionServer) -> None:
+    for language in ("it", "en"):
+        offered = run(actions, "move_appointment", GIULIA, language=language).response("utter_slots_offer")
+        titles = [button["title"] for button in offered["buttons"]]
+        assert titles and len(set(titles)) == len(titles) and all(len(title) <= 20 for title in titles)
+    payload = offered["buttons"][-1]["payload"]
+    chosen = payload.split('"')[3]
+    assert payload == f'/book_slot{{"time_slot": "{chosen}"}}'
+    for turn in ("t-1", "t-1", "t-2"):
+        moved = run(
+            actions, "book_slot", GIULIA, payload, entities={"time_slot": chosen}, metadata={"turn_id": turn}
+        )
+        assert moved.said == ["utter_appointment_moved"]
+        assert (moved.custom("promise") or {})["reference"] == "APT-5521"
+
+
+def test_a_window_that_is_gone(actions: ActionServer) -> None:
+    answer = run(actions, "book_slot", GIULIA, entities={"time_slot": "20200101-09"}, metadata={"turn_id": "t-5"})
+    assert answer.said == ["utter_slot_taken", "utter_slots_offer"] and answer.custom("promise") is None
+
+
+def test_visits_over_http(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, SLOTS))
+    told = run(http_actions, "technician_appointment", GIULIA).response("utter_appointment")
+    assert (told["day"], told["from_hour"], told["technician"]) == ("martedì 24 novembre", "9:00", "Anna Greco")
+    assert systems.asked[0].query == {"customer": GIULIA}
+    offered = run(http_actions, "move_appointment", GIULIA).response("utter_slots_offer")
+    assert [button["title"] for button in offered["buttons"]] == ["mer 25 nov 14-17"]
+    moved_to = {**VISIT, **{key: SLOTS["slots"][0][key] for key in ("start", "end")}}
+    systems.on("/appointments/APT-1/moves", (200, {"moved": True, "appointment": moved_to}))
+    moved = run(http_actions, "book_slot", GIULIA, entities={"time_slot": "S1"}, metadata={"turn_id": "t-7"})
+    assert moved.response("utter_appointment_moved")["from_hour"] == "14:00"
+    assert (moved.custom("promise") or {})["due"] == "2026-11-25T17:00:00+01:00"
+    sent = systems.asked[-1]
+    assert sent.body == {"slot": "S1"} and sent.headers["Idempotency-Key"] == "t-7"
+
+
+def test_a_window_taken_meanwhile_over_http(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, SLOTS))
+    systems.on("/appointments/APT-1/moves", (200, {"moved": False}))
+    answer = run(http_actions, "book_slot", GIULIA, entities={"time_slot": "S1"})
+    assert answer.said == ["utter_slot_taken", "utter_slots_offer"]
+
+
+def test_a_move_that_may_have_happened_is_said_to_the_agent(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.slow("/appointments/APT-1/moves", 3.0, (200, {"moved": False}))
+    answer = run(http_actions, "book_slot", GIULIA, entities={"time_slot": "S1"})
+    handoff = answer.custom("handoff")
+    assert answer.said == ["utter_backend_down"] and handoff is not None
+    assert "già partita" in handoff["note"]
+
+
+def test_orders_over_http(http_actions: ActionServer, systems: FakeSystems) -> None:
+    order = {
+        "number": "O-1", "title": {"it": "Fibra", "en": "Fibre"}, "state": "porting", "placed": "2026-11-10",
+        "expected": "2026-11-23", "next_step": {"it": "passa", "en": "moves"},
+    }  # fmt: skip
+    systems.on("/orders", (200, {"orders": [order]}))
+    told = run(http_actions, "activation_status", GIULIA, language="en")
+    assert told.response("utter_activation_porting")["title"] == "Fibre"
+    assert told.response("utter_activation_when")["expected"] == "Monday 23 November"
+    systems.on("/orders", (200, {"orders": [{**order, "expected": "2026-11-20"}]}))
+    assert run(http_actions, "activation_status", GIULIA).said == ["utter_activation_late"]
+    systems.on("/orders", (200, {"orders": [{**order, "placed": "ieri"}]}))
+    assert run(http_actions, "activation_status", GIULIA).said == ["utter_backend_down"]
