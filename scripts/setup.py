@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -44,7 +45,7 @@ def candidates_310(home: Path) -> Iterator[str | Path]:
     """Where Python 3.10 may be, best first: the command, then pyenv's versions from the newest."""
     yield "python3.10"
     found = (home / ".pyenv" / "versions").glob("3.10*/bin/python3.10")
-    yield from sorted(found, key=lambda path: path.parts[-3].split("."), reverse=True)
+    yield from sorted(found, key=lambda path: [int(n) for n in re.findall(r"\d+", path.parts[-3])], reverse=True)
 
 
 def find_python_310(home: Path, *, uv: Sequence[str | Path]) -> str | Path:
