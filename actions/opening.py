@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from actions.backends.stores import Interval, Store
-from actions.when import italy
+from actions.when import DAYS, italy
 
 #: A shop closed for longer than this is as good as gone.
 LOOK_AHEAD_DAYS = 60
@@ -79,6 +79,30 @@ def say_hours(hours: tuple[Interval, ...], language: str) -> str:
 def say_clock(moment: datetime) -> str:
     """19:30, 9:00."""
     return f"{moment:%-H:%M}"
+
+
+def map_link(store: Store) -> str:
+    """A page with the shop on the map."""
+    return (
+        f"https://www.openstreetmap.org/?mlat={store.latitude}&mlon={store.longitude}"
+        f"#map=17/{store.latitude}/{store.longitude}"
+    )
+
+
+def say_week(store: Store, lang: str) -> str:
+    """The usual week in one line, days with the same hours together: "lun 15:30-19:30; mar-sab 9:00-13:00 e …"."""
+    groups: list[tuple[int, int]] = []
+    for day in range(7):
+        if groups and store.week[groups[-1][0]] == store.week[day]:
+            groups[-1] = (groups[-1][0], day)
+        else:
+            groups.append((day, day))
+    closed = "closed" if lang == "en" else "chiuso"
+    parts = []
+    for first, last in groups:
+        names = DAYS[lang][first][:3] + ("" if first == last else f"-{DAYS[lang][last][:3]}")
+        parts.append(f"{names} {say_hours(store.week[first], lang) or closed}")
+    return "; ".join(parts)
 
 
 def _clock(clock: str) -> str:

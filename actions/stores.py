@@ -16,9 +16,9 @@ from actions.backends import Backends
 from actions.backends.stores import Store
 from actions.common import CareAction, can_share_location, language, now, shared_location
 from actions.forms import Events, FormCheck, Said
-from actions.opening import day_of, next_opening, say_clock, say_hours, state_at
+from actions.opening import day_of, map_link, next_opening, say_clock, say_hours, say_week, state_at
 from actions.towns import Town, distance_km, find_town, plain
-from actions.when import DAYS, read_day, say_date, say_day, say_moment
+from actions.when import read_day, say_date, say_day, say_moment
 
 ANOTHER = re.compile(
     r"\b(un )?altr[oi]\b(?! (giorn|orari))|\bnon (quest|quell)[oa]\b|\b(quest|quell)[oa]\b.*\bno\b"
@@ -138,6 +138,8 @@ class StoreAnswer(CareAction):
             return
         state = state_at(store, moment, lang)
         kind = state.kind if state.day.hours else "closed_today"
+        if state.kind == "closed" and state.opens is None:
+            kind = "closed_long"
         opens = "" if state.opens is None else say_moment(state.opens, moment, lang)
         if state.opens and kind in ("break", "later"):
             opens = say_clock(state.opens)
@@ -164,8 +166,9 @@ class StoreAnswer(CareAction):
         found = day_of(store, day, lang)
         midnight = datetime.combine(day, moment.timetz().replace(hour=0, minute=0))
         opens = next_opening(store, midnight, lang)
+        closed = "utter_store_day_closed" if opens else "utter_store_closed_long"
         dispatcher.utter_message(
-            response="utter_store_day_open" if found.hours else "utter_store_day_closed",
+            response="utter_store_day_open" if found.hours else closed,
             day=say_date(day, lang),
             hours=say_hours(found.hours, lang),
             opens="" if opens is None else say_moment(opens, moment, lang),
@@ -186,30 +189,6 @@ class StoreAnswer(CareAction):
                     why=_why(found.reason),
                 )
                 return
-
-
-def map_link(store: Store) -> str:
-    """A page with the shop on the map."""
-    return (
-        f"https://www.openstreetmap.org/?mlat={store.latitude}&mlon={store.longitude}"
-        f"#map=17/{store.latitude}/{store.longitude}"
-    )
-
-
-def say_week(store: Store, lang: str) -> str:
-    """The usual week in one line, days with the same hours together: "lun 15:30-19:30; mar-sab 9:00-13:00 e …"."""
-    groups: list[tuple[int, int]] = []
-    for day in range(7):
-        if groups and store.week[groups[-1][0]] == store.week[day]:
-            groups[-1] = (groups[-1][0], day)
-        else:
-            groups.append((day, day))
-    closed = "closed" if lang == "en" else "chiuso"
-    parts = []
-    for first, last in groups:
-        names = DAYS[lang][first][:3] + ("" if first == last else f"-{DAYS[lang][last][:3]}")
-        parts.append(f"{names} {say_hours(store.week[first], lang) or closed}")
-    return "; ".join(parts)
 
 
 def _place(words: Said, tracker: Tracker) -> dict[str, Any] | None:

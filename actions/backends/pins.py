@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from actions.backends.base import BackendDown, HttpSystem, Json
+from actions.backends.base import HttpSystem, Json
+from actions.backends.reading import as_documented, moment
 
 #: What can be asked for.
 KINDS = ("customer_area", "sim_pin", "sim_puk")
@@ -92,13 +93,10 @@ def demo_number(prefix: str, key: str) -> str:
 
 
 def _read(answer: Json) -> PinRequest:
-    try:
-        due = datetime.fromisoformat(str(answer["due"]).replace("Z", "+00:00"))
-        made = PinRequest(
-            number=str(answer["number"]), kind=str(answer["kind"]), due=due, delivery=str(answer["delivery"])
+    with as_documented("pins", written=True):
+        return PinRequest(
+            number=str(answer["number"]),
+            kind=str(answer["kind"]),
+            due=moment(answer["due"]),
+            delivery=str(answer["delivery"]),
         )
-    except (KeyError, ValueError) as error:
-        raise BackendDown("pins", unsure=True) from error
-    if due.tzinfo is None:
-        raise BackendDown("pins", unsure=True)
-    return made

@@ -6,14 +6,13 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 import yaml
 
-from actions.backends.base import BackendDown, HttpSystem
+from actions.backends.base import HttpSystem
+from actions.backends.reading import ROME, as_documented
 from actions.towns import distance_km
 
-ROME = ZoneInfo("Europe/Rome")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: Opening and closing time as "09:00", local time.
 Interval = tuple[str, str]
@@ -76,21 +75,13 @@ class HttpStores(HttpSystem):
 
     async def near(self, latitude: float, longitude: float, limit: int) -> list[Store]:
         answer = await self.get("/stores", latitude=latitude, longitude=longitude, limit=limit)
-        stores = (answer or {}).get("stores")
-        if not isinstance(stores, list):
-            raise BackendDown("stores")
-        return [self._parse(raw) for raw in stores]
+        with as_documented("stores"):
+            return [_store(raw) for raw in answer["stores"]] if answer else []
 
     async def one(self, store_id: str) -> Store | None:
         answer = await self.get(f"/stores/{store_id}")
-        return self._parse(answer) if answer else None
-
-    @staticmethod
-    def _parse(raw: Any) -> Store:
-        try:
-            return _store(raw)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BackendDown("stores") from error
+        with as_documented("stores"):
+            return _store(answer) if answer else None
 
 
 @lru_cache(maxsize=1)

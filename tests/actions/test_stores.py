@@ -165,6 +165,13 @@ def test_an_unusual_day_ahead_is_mentioned(http_actions: ActionServer, systems: 
     assert told.response("utter_store_notice_open")["hours"] == "9:00-14:00"
 
 
+def test_a_shop_closed_for_months(http_actions: ActionServer, systems: FakeSystems) -> None:
+    works = {"from": "2026-11-01", "to": "2027-03-01", "reason": {"it": "lavori"}}
+    systems.on("/stores", (200, {"stores": [{**STORE, "special": [works]}]}))
+    told = ask(http_actions, "è aperto?", "2026-11-21T11:00:00+01:00")
+    assert told.response("utter_store_closed_long")["why"] == " (lavori)"
+
+
 def test_the_week(http_actions: ActionServer, systems: FakeSystems) -> None:
     systems.on("/stores", (200, {"stores": [STORE]}))
     told = ask(http_actions, "tutta la settimana", "2026-11-21T11:00:00+01:00")
