@@ -7,10 +7,10 @@
     dialogue.py            Dialogue.ask                     the engine's answer, as data
     flow/handoff.py        request                          a person is wanted: case, packet, honest words
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
-    flow/deliver.py      deliver_due                      rows -> platform -> sent | later | ambiguous | failed
+    flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
     channels/*.py        Channel.send                     one call to the platform
     flow/sweep.py        sweep                            what time does
 
-A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are written
-together, or not at all. tests/test_way_of_a_message.py holds this list against the code.
+A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are
+written together, or not at all. tests/test_way_of_a_message.py holds this list against the code.
 """

@@ -86,17 +86,13 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
         return await way.db.write(lambda connection: _keep(connection, way, key, scene, incoming))
     asked = meaning(incoming, scene.offered, channel.static_payloads)
     if asked.startswith("#") or (scene.status == Status.WAITING and not asked.startswith("/")):
-        return await way.db.write(
-            lambda connection: _by_ourselves(connection, way, key, scene, incoming, asked)
-        )
+        return await way.db.write(lambda connection: _by_ourselves(connection, way, key, scene, incoming, asked))
     if not asked:
         return await way.db.write(lambda connection: _cannot_read(connection, way, key, scene, incoming))
     return await _bot_turn(way, key, scene, incoming, asked)
 
 
-async def _bot_turn(
-    way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str | None
-) -> str:
+async def _bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str | None) -> str:
     """Ask the engine, outside any transaction; then keep everything, unless the conversation changed meanwhile."""
     language = _language(way, scene, incoming, asked)
     typing = asyncio.create_task(_typing_soon(way, key))
@@ -207,9 +203,7 @@ def _introduced(
 ) -> list[Reply]:
     """The replies, led by the bot's introduction at the start and after a long pause."""
     last = conversation.introduced_at
-    quiet_long = (
-        last and conversation.last_message_at and now - conversation.last_message_at > INTRODUCE_AGAIN
-    )
+    quiet_long = last and conversation.last_message_at and now - conversation.last_message_at > INTRODUCE_AGAIN
     if last and not quiet_long:
         return replies
     conversations.change(connection, conversation.id, introduced_at=now)
@@ -221,17 +215,13 @@ def _introduced(
     return [replace(replies[0], text=f"{introduction}\n\n{replies[0].text}"), *replies[1:]]
 
 
-def _engine_down(
-    connection: Connection, way: Way, conversation: Row[Any], asked: str | None, now: datetime
-) -> None:
+def _engine_down(connection: Connection, way: Way, conversation: Row[Any], asked: str | None, now: datetime) -> None:
     """The truth, and a person: never silence. A button that asks for a person needs no engine and no excuse."""
     if asked == "/ask_human":
         wanted = HandoffRequest("asked")
     else:
         wanted = HandoffRequest("engine_down")
-        handoff.say(
-            connection, way, conversation, Reply(way.texts.say("engine_down", conversation.language)), now=now
-        )
+        handoff.say(connection, way, conversation, Reply(way.texts.say("engine_down", conversation.language)), now=now)
     handoff.request(connection, way, conversation, wanted, who="bot", now=now)
 
 
@@ -248,9 +238,7 @@ def _by_ourselves(
         return "cancelled"
     if word == "#solved":
         case_id, _, yes = rest.partition(":")
-        if case_id.isdigit() and handoff.solved(
-            connection, way, conversation, int(case_id), yes=yes == "yes", now=now
-        ):
+        if case_id.isdigit() and handoff.solved(connection, way, conversation, int(case_id), yes=yes == "yes", now=now):
             return f"solved: {yes}"
     if conversation.status == Status.WAITING:
         _acknowledge(connection, way, conversation, now)
@@ -268,9 +256,7 @@ def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: 
     if sum(row.author == Author.CUSTOMER for row in since) > 1:
         return
     text = way.texts.say("added", conversation.language, number=case.number)
-    handoff.say(
-        connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now
-    )
+    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
 
 
 def _still_waiting(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
@@ -278,9 +264,7 @@ def _still_waiting(connection: Connection, way: Way, conversation: Row[Any], now
     case = cases.get(connection, conversation.case_id)
     since = case.waiting_since.astimezone(way.team.zone)
     text = way.texts.say("status_waiting", conversation.language, number=case.number, since=f"{since:%H:%M}")
-    handoff.say(
-        connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now
-    )
+    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
 
 
 def _tell_the_agent(connection: Connection, way: Way, scene: Scene) -> str:
@@ -294,17 +278,13 @@ def _tell_the_agent(connection: Connection, way: Way, scene: Scene) -> str:
     return "told the agent"
 
 
-def _cannot_read(
-    connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming
-) -> str:
+def _cannot_read(connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming) -> str:
     """A photo, a voice message, a poll: kept for a person; the bot says what it cannot read."""
     opened = _open(connection, way, key, scene, incoming)
     if opened is None:
         return "again or done"
     conversation, now = opened
-    kind = (
-        incoming.attachments[0].kind if incoming.attachments else "contact" if incoming.contact else "other"
-    )
+    kind = incoming.attachments[0].kind if incoming.attachments else "contact" if incoming.contact else "other"
     key_ = f"unreadable.{kind}" if way.texts.has(f"unreadable.{kind}") else "unreadable.other"
     replies = [Reply(way.texts.say(key_, conversation.language))]
     replies = _introduced(connection, way, conversation, "", replies, now)
@@ -367,9 +347,7 @@ def _echo(connection: Connection, conversation: Row[Any], incoming: Incoming, no
         return
     if incoming.ours:
         return
-    messages.add_line(
-        connection, conversation.id, f"elsewhere: {incoming.text}", case_id=conversation.case_id, now=now
-    )
+    messages.add_line(connection, conversation.id, f"elsewhere: {incoming.text}", case_id=conversation.case_id, now=now)
     conversations.change(connection, conversation.id, quiet_until=now + COLLEAGUE_ELSEWHERE)
     outgoing.suppress_bot(connection, conversation.id, "a colleague answered elsewhere")
 
@@ -378,9 +356,7 @@ async def _aside(way: Way, scene: Scene, problem: str) -> str:
     """Keep the event, but not in the way."""
     now = way.clock()
     await way.db.write(
-        lambda connection: events.finish(
-            connection, scene.event.id, now, state=Inbound.ASIDE, problem=problem
-        )
+        lambda connection: events.finish(connection, scene.event.id, now, state=Inbound.ASIDE, problem=problem)
     )
     return f"aside: {problem}"
 
@@ -426,9 +402,7 @@ def _look(connection: Connection, key: ConversationKey) -> Scene | None:
     )
 
 
-def _add(
-    connection: Connection, conversation: Row[Any], scene: Scene, incoming: Incoming, now: datetime
-) -> int:
+def _add(connection: Connection, conversation: Row[Any], scene: Scene, incoming: Incoming, now: datetime) -> int:
     return messages.add_incoming(
         connection, conversation.id, incoming, event_id=scene.event.id, case_id=conversation.case_id, now=now
     )
@@ -439,9 +413,7 @@ def _awake(connection: Connection, conversation: Row[Any], language: str, now: d
     if conversation.language != language:
         conversations.change(connection, conversation.id, language=language)
     if conversation.status == Status.CLOSED:
-        return conversations.move(
-            connection, conversation, Status.BOT, who="customer", why="wrote again", now=now
-        )
+        return conversations.move(connection, conversation, Status.BOT, who="customer", why="wrote again", now=now)
     found = conversations.get(connection, conversation.id)
     assert found
     return found

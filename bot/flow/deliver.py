@@ -177,7 +177,9 @@ class Delivering:
 
     async def _not_sent(self, row: Row[Any], channel: Channel | None, error: SendError) -> None:
         now = self._way.clock()
-        failure = failure_of(error, row.attempts, row.resent, echoes=bool(channel and channel.abilities.echoes), now=now)
+        failure = failure_of(
+            error, row.attempts, row.resent, echoes=bool(channel and channel.abilities.echoes), now=now
+        )
         log.warning("row=%s attempt=%s %s: %s", row.id, row.attempts, failure.state, error.reason)
 
         def work(connection: Connection) -> None:

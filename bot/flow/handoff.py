@@ -76,7 +76,13 @@ def speaker_of(way: Way, agent: Row[Any], handle: str | None = None) -> Speaker:
 
 
 def request(
-    connection: Connection, way: Way, conversation: Row[Any], wanted: HandoffRequest, *, who: str, now: datetime
+    connection: Connection,
+    way: Way,
+    conversation: Row[Any],
+    wanted: HandoffRequest,
+    *,
+    who: str,
+    now: datetime,
 ) -> Row[Any]:
     """A person is wanted: open a case (or the fresh one again), pack what is known, tell the customer; the case."""
     if conversation.status == Status.WAITING:
@@ -98,7 +104,9 @@ def request(
     return case
 
 
-def _what_happens_next(connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], now: datetime) -> Reply:
+def _what_happens_next(
+    connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], now: datetime
+) -> Reply:
     """Who or which team, how long it usually takes, and when the team is there: only what is true."""
     language = conversation.language
     say_ = way.texts.say
@@ -174,7 +182,13 @@ def give_back(connection: Connection, way: Way, conversation_id: int, agent: Row
     conversation = _in_hand(connection, conversation_id, agent)
     cases.change(connection, conversation.case_id, closed_at=now, outcome=Outcome.GIVEN_BACK)
     moved = conversations.move(
-        connection, conversation, Status.BOT, who="agent", why="given back to the bot", now=now, by_agent_id=agent.id
+        connection,
+        conversation,
+        Status.BOT,
+        who="agent",
+        why="given back to the bot",
+        now=now,
+        by_agent_id=agent.id,
     )
     text = way.texts.say("given_back", moved.language, name=agent.name)
     say(connection, way, moved, Reply(text, (way_to_a_person(way, moved.language),)), now=now)
@@ -203,7 +217,13 @@ def requeue(
 
 
 def close(
-    connection: Connection, way: Way, conversation_id: int, agent: Row[Any], outcome: Outcome, *, now: datetime
+    connection: Connection,
+    way: Way,
+    conversation_id: int,
+    agent: Row[Any],
+    outcome: Outcome,
+    *,
+    now: datetime,
 ) -> None:
     """The case is done, says the agent; the customer is asked whether it is."""
     conversation = _in_hand(connection, conversation_id, agent)
@@ -223,9 +243,7 @@ def close(
     say(connection, way, moved, question, now=now)
 
 
-def solved(
-    connection: Connection, way: Way, conversation: Row[Any], case_id: int, *, yes: bool, now: datetime
-) -> bool:
+def solved(connection: Connection, way: Way, conversation: Row[Any], case_id: int, *, yes: bool, now: datetime) -> bool:
     """The customer's own word on a closed case; "no" opens it again for the same person.
 
     False when the answer no longer fits (another customer's case, a person has the word, already open again).
@@ -241,7 +259,10 @@ def solved(
             conversation = conversations.move(
                 connection, conversation, Status.BOT, who="customer", why="solved", now=now
             )
-        thanks = Reply(way.texts.say("solved_thanks", conversation.language), (way_to_a_person(way, conversation.language),))
+        thanks = Reply(
+            way.texts.say("solved_thanks", conversation.language),
+            (way_to_a_person(way, conversation.language),),
+        )
         say(connection, way, conversation, thanks, now=now)
     else:
         wanted = HandoffRequest("not_solved", case.topic, case.note)

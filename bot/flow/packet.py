@@ -39,14 +39,26 @@ def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: Hando
             for index, a in enumerate(row.attachments or [])
         ],
         "other_cases": [
-            {"number": c.number, "reason": c.reason, "topic": c.topic, "outcome": c.outcome, "owner": c.owner_name,
-             "opened_at": c.opened_at.isoformat(), "open": c.closed_at is None}
+            {
+                "number": c.number,
+                "reason": c.reason,
+                "topic": c.topic,
+                "outcome": c.outcome,
+                "owner": c.owner_name,
+                "opened_at": c.opened_at.isoformat(),
+                "open": c.closed_at is None,
+            }
             for c in cases.of_customer(connection, conversation.customer_id)
             if c.id != conversation.case_id
         ],
         "other_channels": [s.channel for s in siblings if s.id != conversation.id],
         "promises": [
-            {"what": p.what, "due_at": p.due_at.isoformat(), "reference": p.reference, "message_id": p.message_id}
+            {
+                "what": p.what,
+                "due_at": p.due_at.isoformat(),
+                "reference": p.reference,
+                "message_id": p.message_id,
+            }
             for p in messages.open_promises(connection, [s.id for s in siblings])
         ],
         "language": conversation.language,
@@ -73,8 +85,14 @@ def _attempts(story: list[Row[Any]]) -> list[dict[str, Any]]:
             if attempts and attempts[-1]["answers"]:
                 attempts[-1]["reaction"] = row.text or row.payload or "…"
             attempts.append(
-                {"message_id": row.id, "asked": row.text, "intent": row.intent, "confidence": row.confidence,
-                 "answers": [], "reaction": None}
+                {
+                    "message_id": row.id,
+                    "asked": row.text,
+                    "intent": row.intent,
+                    "confidence": row.confidence,
+                    "answers": [],
+                    "reaction": None,
+                }
             )
         elif row.author == Author.BOT and attempts:
             attempts[-1]["answers"].append(row.text)
@@ -87,5 +105,3 @@ def _conversations_of(connection: Connection, customer_id: int) -> list[Row[Any]
             select(conversations.c.id, conversations.c.channel).where(conversations.c.customer_id == customer_id)
         )
     )
-
-

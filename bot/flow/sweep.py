@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -125,7 +126,7 @@ async def watched(way: Way) -> None:
             return
         if dict(turn.watch_results).get(subject, True):
             continue
-        for key in await way.db.write(lambda connection, subject=subject: _over(connection, way, subject)):
+        for key in await way.db.write(partial(_over, way=way, subject=subject)):
             way.arrived(key)
 
 
@@ -149,9 +150,7 @@ async def promises_due(way: Way) -> None:
     now = way.clock()
 
     def work(connection: Connection) -> bool:
-        rows = connection.execute(
-            select(promises).where(promises.c.state == "open", promises.c.due_at <= now)
-        ).all()
+        rows = connection.execute(select(promises).where(promises.c.state == "open", promises.c.due_at <= now)).all()
         for row in rows:
             connection.execute(update(promises).where(promises.c.id == row.id).values(state="due"))
             line = f"promise_due: {row.what} {row.reference}".strip()
@@ -176,5 +175,3 @@ async def retention(way: Way) -> None:
 
 def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
     return connection.execute(select(conversations).where(conversations.c.id == conversation_id)).one()
-
-

@@ -1,12 +1,12 @@
 """Errors that say whether trying again makes sense.
 
-    CareError
-    +-- SendError           a message was not (or perhaps not) delivered
-    |     permanent         never try again (blocked, window closed, bad request)
-    |     retry_after       seconds to wait, where the platform said so
-    |     ambiguous         it may have arrived: resending may show it twice
-    +-- NotForUs            an update that carries nothing for a conversation; set aside
-    +-- Refused             a person asked for a move the state does not allow
+CareError
++-- SendError           a message was not (or perhaps not) delivered
+|     permanent         never try again (blocked, window closed, bad request)
+|     retry_after       seconds to wait, where the platform said so
+|     ambiguous         it may have arrived: resending may show it twice
++-- NotForUs            an update that carries nothing for a conversation; set aside
++-- Refused             a person asked for a move the state does not allow
 """
 
 from __future__ import annotations
