@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bot.model.errors import Refused
 from bot.model.messages import ConversationKey, Sender
 from bot.model.states import MOVES, Status
 from bot.store.events import insert_new
 from bot.store.tables import conversations, customers, dialogues, live, moves
+
+NAME = 200  # characters of a customer's name: PostgreSQL refuses a longer one, and with it the message
 
 
 def find(connection: Connection, key: ConversationKey) -> Row[Any] | None:
@@ -31,8 +33,9 @@ def find_or_begin(
 ) -> Row[Any]:
     """The conversation's row, begun (with a customer of its own) where there is none."""
     found = find(connection, key)
+    name = sender.name[:NAME]
     if found is None:
-        customer = connection.execute(insert(customers).values(name=sender.name, created_at=now)).inserted_primary_key
+        customer = connection.execute(insert(customers).values(name=name, created_at=now)).inserted_primary_key
         assert customer
         new = insert_new(
             connection,
@@ -47,13 +50,15 @@ def find_or_begin(
             blocked=False,
             created_at=now,
         )
+        if not new:  # another process began it at the same moment
+            connection.execute(delete(customers).where(customers.c.id == customer[0]))
         found = find(connection, key)
-        assert found and new
-    elif sender.name:
+        assert found
+    elif name:
         connection.execute(
             update(customers)
-            .where(customers.c.id == found.customer_id, customers.c.name != sender.name)
-            .values(name=sender.name)
+            .where(customers.c.id == found.customer_id, customers.c.name != name)
+            .values(name=name)
         )
     return found
 

@@ -6,18 +6,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, delete, select, update
+from sqlalchemy import Connection, Row, Table, delete, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.model.messages import ConversationKey, RawEvent
 from bot.model.states import Inbound
 from bot.store.tables import events
 
+#: In the words of the index on new events: SQLite uses it only where it sees that its condition holds.
+_NEW = events.c.state == literal_column(f"'{Inbound.NEW}'")
+
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
     """Insert a row unless it breaks a unique constraint; True when it was new."""
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return bool(connection.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount)
+    statement = dialect.insert(table).values(values).on_conflict_do_nothing()
+    # not by counting rows: PostgreSQL's driver does not know how many, and every duplicate would look new
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 def put(
@@ -45,7 +50,7 @@ def put(
 def waiting(connection: Connection) -> list[ConversationKey]:
     """Conversations with events nobody has worked on yet, the longest waiting first."""
     rows = connection.execute(
-        select(events.c.channel, events.c.chat).where(events.c.state == Inbound.NEW).order_by(events.c.id)
+        select(events.c.channel, events.c.chat).where(_NEW).order_by(events.c.id)
     )
     return list(dict.fromkeys(ConversationKey(row.channel, row.chat) for row in rows))
 
@@ -54,7 +59,7 @@ def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:
     """The conversation's oldest event that nobody has worked on yet."""
     return connection.execute(
         select(events)
-        .where(and_(events.c.state == Inbound.NEW, events.c.channel == key.channel, events.c.chat == key.chat))
+        .where(_NEW, events.c.channel == key.channel, events.c.chat == key.chat)
         .order_by(events.c.at, events.c.id)
         .limit(1)
     ).first()

@@ -7,7 +7,20 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from bot.model.replies import Part, QuickReply
 from bot.model.states import Author, Sending, Status
@@ -15,6 +28,20 @@ from bot.store.conversations import tell
 from bot.store.tables import conversations, messages, outgoing
 
 OPEN = (Sending.PENDING, Sending.SENDING, Sending.LATER, Sending.AMBIGUOUS)
+
+
+def _open(table: FromClause) -> ColumnElement[bool]:
+    """Open rows, in the words of their index: SQLite uses it only where it sees that its condition holds."""
+    return table.c.state.in_([literal_column(f"'{state}'") for state in OPEN])
+
+
+def _first() -> ColumnElement[bool]:
+    """Open rows that no open row of their conversation stands before."""
+    earlier = outgoing.alias("earlier")
+    before = exists().where(
+        earlier.c.conversation_id == outgoing.c.conversation_id, earlier.c.id < outgoing.c.id, _open(earlier)
+    )
+    return and_(_open(outgoing), ~before)
 
 
 def add(
@@ -69,25 +96,21 @@ def claim(connection: Connection, *, limit: int, lease: timedelta, now: datetime
     connection.execute(
         update(outgoing)
         .where(
+            _open(outgoing),
             outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
             outgoing.c.author == Author.BOT,
             exists(stale),
         )
         .values(state=Sending.SUPPRESSED, problem="a person took over")
     )
-    earlier = outgoing.alias("earlier")
     first = (
         select(outgoing.c.id)
         .where(
+            _first(),
             outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
             outgoing.c.due_at <= now,
-            ~exists().where(
-                earlier.c.conversation_id == outgoing.c.conversation_id,
-                earlier.c.id < outgoing.c.id,
-                earlier.c.state.in_(OPEN),
-            ),
         )
-        .order_by(outgoing.c.id)
+        .order_by(outgoing.c.due_at, outgoing.c.id)
         .limit(limit)
     )
     if connection.dialect.name != "sqlite":
@@ -120,6 +143,7 @@ def suppress_bot(connection: Connection, conversation_id: int, why: str, *, befo
     query = update(outgoing).where(
         outgoing.c.conversation_id == conversation_id,
         outgoing.c.author == Author.BOT,
+        _open(outgoing),
         outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
     )
     if before:
@@ -171,7 +195,7 @@ def orphaned(connection: Connection, now: datetime, *, everything: bool, wait: t
 
     `everything`: no other process sends (one machine, at start), so every claimed row is an orphan.
     """
-    lost = outgoing.c.state == Sending.SENDING
+    lost = and_(_open(outgoing), outgoing.c.state == Sending.SENDING)
     connection.execute(
         update(outgoing)
         .where(lost if everything else and_(lost, outgoing.c.lease_until < now))
@@ -183,17 +207,17 @@ def resend_ambiguous(connection: Connection, now: datetime) -> None:
     """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed."""
     connection.execute(
         update(outgoing)
-        .where(outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now)
+        .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now)
         .values(state=case((outgoing.c.resent, Sending.FAILED), else_=Sending.PENDING), resent=True)
     )
 
 
 def next_due(connection: Connection) -> datetime | None:
-    """When the next row becomes due, of those that wait for a time."""
+    """When the next row becomes due; rows behind another of their conversation wait for that one."""
     due: datetime | None = connection.execute(
         select(
             func.min(case((outgoing.c.state == Sending.SENDING, outgoing.c.lease_until), else_=outgoing.c.due_at))
-        ).where(outgoing.c.state.in_(OPEN))
+        ).where(_first())
     ).scalar()
     return due
 
