@@ -49,11 +49,8 @@ class PinForm(FormCheck):
     topic = TOPIC
     form = "pin_form"
     slots = QUESTIONS
-    keeps = {
-        "pin_kind": frozenset({"request_pin", "greet", "thank"}),
-        "pin_holder": frozenset({"request_pin", "greet", "thank"}),
-        "_fiscal_code": frozenset({"request_pin"}),
-    }
+    keeps = dict.fromkeys(QUESTIONS, frozenset({"request_pin"}))
+    strict = frozenset(QUESTIONS)
 
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends

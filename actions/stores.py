@@ -44,7 +44,8 @@ class StoreForm(FormCheck):
     topic = "find_store"
     form = "store_form"
     slots = ("_place",)
-    keeps = {"_place": frozenset({"store_hours", "find_store", "greet", "thank"})}
+    keeps = {"_place": frozenset({"store_hours", "find_store"})}
+    strict = frozenset({"_place"})
 
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends

@@ -102,6 +102,8 @@ async def test_two_answers_not_understood_bring_a_person(engine_url: str) -> Non
 async def test_the_hours_of_a_shop_and_what_is_asked_next(engine_url: str) -> None:
     customer = Customer(engine_url)
     assert "In quale città" in words(await customer.says("/store_hours"))
+    greeting = await customer.says("ciao")
+    assert "Ciao" in greeting[0]["text"] and "In quale città" in greeting[-1]["text"]
     first = await customer.says("bari")
     assert "Vivalinea Bari Murat" in words(first) and "fino alle 13:00" in words(first)
     assert "openstreetmap.org/?mlat=" in words(first)
