@@ -15,6 +15,7 @@ the same question over again.
 from __future__ import annotations
 
 from abc import abstractmethod
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,6 +40,7 @@ _SURE = 0.7
 #: For slots whose answer has a shape of its own: what has not that shape is easily something else.
 _SURE_IF_STRICT = 0.45
 _SURE_OF_PERSON = 0.5
+_NO = re.compile(r"^\W*no+[\s,]*(grazie|thanks|thank you)?\W*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,10 @@ class FormCheck(CareAction):
         """
         raise NotImplementedError
 
+    def about(self, tracker: Tracker) -> str:
+        """The topic that a person is told when the form fails."""
+        return self.topic
+
     def unclear(self, words: Said, dispatcher: CollectingDispatcher) -> None:
         """Says once, kindly, how the answer should look."""
         dispatcher.utter_message(response=f"utter_{words.asked}_unclear")
@@ -123,7 +129,7 @@ class FormCheck(CareAction):
             return await self._go_on(events or [], dispatcher, tracker, systems)
         if self._changes_topic(words):
             return []
-        return self._not_read(words, words.asked, dispatcher, tracker)
+        return self.not_read(words, words.asked, dispatcher, tracker)
 
     def end(self) -> Events:
         """Ends the form without its facts."""
@@ -150,16 +156,20 @@ class FormCheck(CareAction):
         kept = self.keeps.get(words.asked or "", frozenset())
         # Digits are an attempt at a code or a number, however wrong.
         strict = words.asked in self.strict and not any(letter.isdigit() for letter in words.text)
+        if strict and words.intent == "deny":
+            # "No grazie" refuses to answer; "non va" is understood as a "no" too, and is not one.
+            return bool(_NO.match(words.text))
         return words.intent in _TOPICS - kept and words.confidence >= (_SURE_IF_STRICT if strict else _SURE)
 
-    def _not_read(
+    def not_read(
         self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker
     ) -> Events:
+        """The first time a hint, the second time a person."""
         misses = int(tracker.get_slot(MISSES) or 0) + 1
         if misses >= 2:
             dispatcher.utter_message(response="utter_not_understood_person")
             note = "Il cliente non è riuscito a rispondere a una domanda del bot."
-            hand_off(dispatcher, tracker, reason="not_understood", topic=self.topic, note=note)
+            hand_off(dispatcher, tracker, reason="not_understood", topic=self.about(tracker), note=note)
             return self.end()
         self.unclear(words, dispatcher)
         return [SlotSet(MISSES, misses), ask(asked) if asked in self.slots else SlotSet(asked, None)]

@@ -12,6 +12,7 @@ message must be put in a slot before, since by then the latest message is the id
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Tracker
@@ -22,10 +23,15 @@ from actions.backends import Backends
 from actions.backends.customers import Fact
 from actions.common import CareAction, hand_off, turn_id
 from actions.facts import find_customer_code, find_fact
-from actions.forms import Events, FormCheck, Said, ask
+from actions.forms import MISSES, Events, FormCheck, Said, ask
 
 #: Wrong pairs of code and fact before a person takes over.
 TRIES = 3
+_DONT_KNOW = re.compile(
+    r"\bnon (lo |la |mi |me |ce |l'?)*(so|ho|ricordo|trovo|conosco)\b|\bboh\b|\bdove (lo|la|si) (trov|vedo|legg)"
+    r"|\b(don'?t|do not) (know|have|remember)\b|\bno idea\b|\bwhere (do|can) i\b",
+    re.IGNORECASE,
+)
 
 
 def need_identity(tracker: Tracker, topic: str) -> Events:
@@ -68,6 +74,8 @@ class ValidateIdentityForm(FormCheck):
             return [SlotSet(asked, None), ask(asked)]
         if words.tapped:
             return None
+        if words.asked and _DONT_KNOW.search(words.text) and not any(letter.isdigit() for letter in words.text):
+            return self._help(words, words.asked, dispatcher, tracker)
         found = find_customer_code(words.text, bare=words.asked == "customer_code")
         code = found or tracker.get_slot("customer_code")
         # While the form opens, four digits of the first message ("bolletta 2026") must not count as a wrong fact.
@@ -80,6 +88,16 @@ class ValidateIdentityForm(FormCheck):
             dispatcher.utter_message(response="utter_customer_code_first")
             return [SlotSet("customer_code", None), ask("customer_code")]
         return None
+
+    def about(self, tracker: Tracker) -> str:
+        return str(tracker.get_slot("pending_topic") or self.topic)
+
+    def _help(self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+        """"I don't know": where it is written, once; then a person, who has other ways to recognise somebody."""
+        if tracker.get_slot(MISSES):
+            return self.not_read(words, asked, dispatcher, tracker)
+        dispatcher.utter_message(response=f"utter_{asked}_help")
+        return [SlotSet(MISSES, 1), ask(asked)]
 
     async def _compare(
         self, code: str, fact: Fact, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Tracker
@@ -21,6 +22,9 @@ from actions.when import say_moment
 MOST = 2
 #: More quick replies than this no message may hold (the bot adds one of its own).
 BUTTONS = 8
+_NOTIFY = re.compile(
+    r"\b(avvis\w+|avvert\w+|fammi sapere|fatemi sapere|dimmelo|scrivimi|notif\w+|let me know|tell me when)\b", re.I
+)
 
 
 class LineStatus(CareAction):
@@ -34,13 +38,15 @@ class LineStatus(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         looked = await look(tracker, systems)
         service = service_of(text(tracker))
-        if looked.place:
-            await tell(looked.place, service, dispatcher, tracker, systems)
+        last = tracker.get_slot("_last_incident")
+        if last and _NOTIFY.search(text(tracker)):
+            await _watch(str(last), dispatcher, systems)
             return _cleared()
+        if looked.place:
+            return [*_cleared(), *await tell(looked.place, service, dispatcher, tracker, systems)]
         own = await own_lines(tracker, systems)
         if own and not looked.choices and not looked.unknown:
-            await _tell_own(own, dispatcher, tracker, systems)
-            return _cleared()
+            return [*_cleared(), *await _tell_own(own, dispatcher, tracker, systems)]
         return [*_cleared(), SlotSet("_line_service", service), FollowupAction("line_form")]
 
 
@@ -85,9 +91,10 @@ class LineStatusTell(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         stored = tracker.get_slot("line_place")
-        if stored:
-            await tell(Place.restored(stored), tracker.get_slot("_line_service"), dispatcher, tracker, systems)
-        return _cleared()
+        if not stored:
+            return _cleared()
+        place, service = Place.restored(stored), tracker.get_slot("_line_service")
+        return [*_cleared(), *await tell(place, service, dispatcher, tracker, systems)]
 
 
 class WatchIncident(CareAction):
@@ -99,16 +106,7 @@ class WatchIncident(CareAction):
         return "action_watch_incident"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
-        incident = await systems.lines.incident(entity(tracker, "incident") or "")
-        if incident is None or not incident.open:
-            _say_fixed(incident, dispatcher)
-            return []
-        dispatcher.utter_message(response="utter_watch_set", area=incident.area)
-        data = f'{{"incident": "{incident.id}"}}'
-        watch(
-            dispatcher, subject=f"incident:{incident.id}",
-            check=f"/check_incident{data}", tell=f"/incident_fixed{data}",
-        )  # fmt: skip
+        await _watch(entity(tracker, "incident") or "", dispatcher, systems)
         return []
 
 
@@ -153,7 +151,7 @@ class IncidentFixed(CareAction):
 
 async def tell(
     place: Place, service: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
-) -> None:
+) -> Events:
     """Says what is known about one place: the open incidents with "Avvisami", or that there are none."""
     if place.kind == "number":
         line = await systems.lines.by_number(place.value)
@@ -163,12 +161,11 @@ async def tell(
         incidents = await systems.lines.on_transit(place.value)
     else:
         incidents = await systems.lines.in_town(place.value, cap=place.cap, service=service)
-    for incident in incidents[:MOST]:
-        say_incident(incident, dispatcher, tracker)
     if not incidents:
         kind = "transit" if place.kind == "transit" else "line" if place.kind == "number" else "town"
         title = f"{place.title[:3]}…{place.title[-2:]}" if kind == "line" else place.title
         dispatcher.utter_message(response=f"utter_{kind}_fine", place=title)
+    return _say_all(incidents, dispatcher, tracker)
 
 
 def say_incident(
@@ -215,13 +212,32 @@ def _cleared() -> Events:
 
 async def _tell_own(
     numbers: tuple[str, ...], dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
-) -> None:
+) -> Events:
     lines = [await systems.lines.by_number(number) for number in numbers[:4]]
     hit = [line.incident for line in lines if line and line.incident]
-    for incident in hit[:MOST]:
-        say_incident(incident, dispatcher, tracker)
     if not hit:
         dispatcher.utter_message(response="utter_own_lines_fine")
+    return _say_all(hit, dispatcher, tracker)
+
+
+def _say_all(incidents: list[Incident], dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+    for incident in incidents[:MOST]:
+        say_incident(incident, dispatcher, tracker)
+    # For "fammi sapere quando torna" typed instead of tapped.
+    return [SlotSet("_last_incident", incidents[0].id if incidents else None)]
+
+
+async def _watch(number: str, dispatcher: CollectingDispatcher, systems: Backends) -> None:
+    incident = await systems.lines.incident(number)
+    if incident is None or not incident.open:
+        _say_fixed(incident, dispatcher)
+        return
+    dispatcher.utter_message(response="utter_watch_set", area=incident.area)
+    data = f'{{"incident": "{incident.id}"}}'
+    watch(
+        dispatcher, subject=f"incident:{incident.id}",
+        check=f"/check_incident{data}", tell=f"/incident_fixed{data}",
+    )  # fmt: skip
 
 
 def _say_fixed(incident: Incident | None, dispatcher: CollectingDispatcher) -> None:

@@ -37,8 +37,7 @@ class ReportFault(CareAction):
         if transit_name(words) and not find_phone(words):
             looked = await look(tracker, systems)
             if looked.place:
-                await tell(looked.place, None, dispatcher, tracker, systems)
-                return []
+                return await tell(looked.place, None, dispatcher, tracker, systems)
         beyond = entity(tracker, "beyond")
         keep = tracker.get_slot("fault_line") if beyond else None
         return [
@@ -101,7 +100,8 @@ class ValidateFaultForm(FormCheck):
         if line.incident and tracker.get_slot("_fault_beyond") != line.incident.id:
             dispatcher.utter_message(response="utter_fault_known")
             say_incident(line.incident, dispatcher, tracker, report_anyway=True)
-            return [*self.end(), SlotSet("fault_line", line.number)]
+            told = SlotSet("_last_incident", line.incident.id)
+            return [*self.end(), SlotSet("fault_line", line.number), told]
         return [SlotSet("fault_line", line.number)]
 
     async def _told_transit(
@@ -113,8 +113,7 @@ class ValidateFaultForm(FormCheck):
         looked = await look(tracker, systems)
         if not looked.place:
             return None
-        await tell(looked.place, None, dispatcher, tracker, systems)
-        return self.end()
+        return [*self.end(), *await tell(looked.place, None, dispatcher, tracker, systems)]
 
     def _number_unknown(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         if tracker.get_slot("_fault_unknown"):

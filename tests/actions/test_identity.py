@@ -100,8 +100,17 @@ def test_a_number_of_the_first_message_is_no_wrong_try(actions: ActionServer) ->
     assert answer.said == ["utter_question_identity_fact"] and "_identity_tries" not in answer.slots
 
 
+def test_who_does_not_know_the_code_is_told_where_it_is_then_helped(actions: ActionServer) -> None:
+    for text in ("non lo so", "non ce l'ho", "boh non ricordo", "where do I find it?"):
+        once = form(actions, text, "customer_code", intent="request_pin", confidence=0.6)
+        assert once.said == ["utter_customer_code_help"] and once.slots["requested_slot"] == "customer_code"
+    slots = {"pending_topic": "case_status", **once.slots}
+    twice = form(actions, "non lo trovo", "customer_code", slots=slots)
+    assert (twice.custom("handoff") or {})["topic"] == "case_status" and twice.ends_form
+
+
 def test_unreadable_once_is_explained_twice_is_a_person(actions: ActionServer) -> None:
-    once = form(actions, "boh", "customer_code")
+    once = form(actions, "quello di prima", "customer_code")
     assert once.said == ["utter_customer_code_unclear"] and once.slots["requested_slot"] == "customer_code"
     twice = form(actions, "mah", "customer_code", slots={"_form_misses": 1})
     assert (twice.custom("handoff") or {})["reason"] == "not_understood" and twice.ends_form
@@ -109,7 +118,12 @@ def test_unreadable_once_is_explained_twice_is_a_person(actions: ActionServer) -
 
 @pytest.mark.parametrize(
     ("text", "intent", "confidence"),
-    [("/ask_human", "ask_human", 1.0), ("una persona", "ask_human", 0.6), ("guasti a bari?", "line_status", 0.5)],
+    [
+        ("/ask_human", "ask_human", 1.0),
+        ("una persona", "ask_human", 0.6),
+        ("guasti a bari?", "line_status", 0.5),
+        ("no grazie", "deny", 0.9),
+    ],
 )
 def test_a_person_or_another_topic_is_let_through(
     actions: ActionServer, text: str, intent: str, confidence: float
@@ -138,7 +152,8 @@ def test_the_register_over_http(http_actions: ActionServer, systems: FakeSystems
 
 
 def test_a_broken_register_verifies_nobody(http_actions: ActionServer, systems: FakeSystems) -> None:
-    for answer in ((500, {}), (200, {"verified": True}), (200, [])):
+    answers: tuple[tuple[int, Any], ...] = ((500, {}), (200, {"verified": True}), (200, []))
+    for answer in answers:
         systems.on("/identity-checks", answer)
         result = form(http_actions, "0147", "identity_fact", slots={"customer_code": GIULIA})
         assert result.said == ["utter_backend_down"] and result.ends_form

@@ -117,6 +117,14 @@ def test_tell_me_when_it_is_fixed(actions: ActionServer) -> None:
     assert closed.said == ["utter_incident_line_fixed"] and closed.custom("watch") is None
 
 
+def test_the_wish_to_be_told_may_be_typed(actions: ActionServer) -> None:
+    told = ask(actions, "guasti a bari?").slots
+    assert told["_last_incident"] == "INC-1042"
+    answer = ask(actions, "ok fammi sapere quando torna", slots=told)
+    assert answer.said == ["utter_watch_set"]
+    assert (answer.custom("watch") or {})["subject"] == "incident:INC-1042"
+
+
 def test_the_check_holds_data_and_no_words(actions: ActionServer) -> None:
     for number, is_open in (("INC-1042", True), ("INC-1039", False), ("INC-0", False)):
         answer = actions.call("action_check_incident", entities={"incident": number})
