@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.channels.base import Abilities, Limits, fit
@@ -18,8 +18,10 @@ NO_PERSONAS = Abilities(ask_location=True, ask_contact=True, personas=False, ech
 PERSONAS = Abilities(ask_location=False, ask_contact=False, personas=True, echoes=True, edits=False)
 ANNA = Speaker(1, "Anna Verdi", "anna.jpg", "")
 
-texts = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(" .\n!😀"), max_size=600
+texts = st.builds(
+    lambda text, times: text * times,
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(" .\n!😀"), max_size=90),
+    st.integers(1, 9),
 )
 quick_replies = st.builds(
     QuickReply,
@@ -55,6 +57,7 @@ def length(text: str, limits: Limits) -> int:
     return len(text.encode("utf-16-le")) // 2 if limits.utf16 else len(text)
 
 
+@settings(deadline=None)
 @given(replies, limits, st.sampled_from([NO_PERSONAS, PERSONAS]), speakers)
 def test_every_part_is_within_the_limits_and_nothing_is_lost(
     reply: Reply, limits: Limits, abilities: Abilities, speaker: Speaker | None
@@ -94,6 +97,7 @@ def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_pieces_of_a_real_platform_say_the_whole_text(text: str) -> None:
     for channel in (TelegramChannel, MessengerChannel):
@@ -116,7 +120,7 @@ def test_a_numbered_line_is_not_cut_after_its_number() -> None:
 def test_every_piece_says_who_is_speaking() -> None:
     parts = fit(Reply("Una frase che si ripete. " * 20), PLAIN, NO_PERSONAS, speaker=ANNA)
     assert len(parts) > 3
-    assert all(part.text.startswith("Anna Verdi: ") for part in parts)
+    assert all(part.text.startswith("Anna Verdi: ") and len(part.text) <= PLAIN.text for part in parts)
 
 
 def test_a_caption_and_a_picture_alone_say_who_is_speaking() -> None:

@@ -171,13 +171,16 @@ class MessengerChannel:
         return handle
 
     async def profile(self, key: ConversationKey) -> Sender:
-        """The person's name; empty where the platform keeps it to itself (error 2018218). Never raises."""
-        try:
-            person = await self._graph.get(quote(key.chat, safe=""), fields="first_name,last_name")
-        except SendError:
-            return Sender()
-        name = f"{as_text(person.get('first_name'))} {as_text(person.get('last_name'))}".strip()
-        return Sender(name, as_text(person.get("locale")))
+        """Name and locale; empty where the platform keeps them to itself (error 2018218). Never raises.
+
+        The locale needs a permission of its own, and asking without it fails as a whole: the name is asked alone.
+        """
+        for fields in ("first_name,last_name,locale", "first_name,last_name"):
+            with contextlib.suppress(SendError):
+                person = await self._graph.get(quote(key.chat, safe=""), fields=fields)
+                name = f"{as_text(person.get('first_name'))} {as_text(person.get('last_name'))}".strip()
+                return Sender(name, as_text(person.get("locale")))
+        return Sender()
 
     async def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         """The file's bytes, in chunks of at most 64 KB, while its signed address lives. Raises SendError."""
