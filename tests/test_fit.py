@@ -18,9 +18,10 @@ NO_PERSONAS = Abilities(ask_location=True, ask_contact=True, personas=False, ech
 PERSONAS = Abilities(ask_location=False, ask_contact=False, personas=True, echoes=True, edits=False)
 ANNA = Speaker(1, "Anna Verdi", "anna.jpg", "")
 
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 texts = st.builds(
     lambda text, times: text * times,
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(" .\n!😀"), max_size=90),
+    st.text(CHARACTERS | st.sampled_from(" .\n!😀x"), max_size=90),
     st.integers(1, 9),
 )
 quick_replies = st.builds(
@@ -117,8 +118,9 @@ def test_a_numbered_line_is_not_cut_after_its_number() -> None:
     assert lines[1:] == [f"{n}. Una scelta piuttosto lunga {n}" for n in range(1, 10)]
 
 
-def test_every_piece_says_who_is_speaking() -> None:
-    parts = fit(Reply("Una frase che si ripete. " * 20), PLAIN, NO_PERSONAS, speaker=ANNA)
+@pytest.mark.parametrize("text", ["Una frase che si ripete. " * 20, "senzaspazi" * 50])
+def test_every_piece_says_who_is_speaking(text: str) -> None:
+    parts = fit(Reply(text), PLAIN, NO_PERSONAS, speaker=ANNA)
     assert len(parts) > 3
     assert all(part.text.startswith("Anna Verdi: ") and len(part.text) <= PLAIN.text for part in parts)
 

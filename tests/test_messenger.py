@@ -384,7 +384,8 @@ async def test_a_name_where_the_platform_tells_it(platform: Recorder, channel: M
     platform.answers["77"] = [(200, {"first_name": "Mario", "locale": "it_IT"}), (403, error(230))]
     assert await channel.profile(KEY) == Sender("Mario", "it_IT")
     assert await channel.profile(KEY) == Sender("Mario Bros")  # without the permission for the locale
-    platform.answers["77"] = [(400, error(100, 2018218))] * 2 + ["drop"] * 4
+    hidden: Answer = (400, error(100, 2018218))
+    platform.answers["77"] = [hidden, hidden, *["drop"] * 4]
     assert await channel.profile(KEY) == Sender()
     assert await channel.profile(KEY) == Sender()
 
