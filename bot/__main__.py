@@ -16,6 +16,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from bot.app import App, StartFailed
+from bot.commands import once
 from bot.logs import log_to_stderr
 from bot.settings import BadSettings, Settings, read_settings
 
@@ -91,9 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     log_to_stderr(settings.secrets())
     if options.command == "run":
         return asyncio.run(run(settings, began))
-    from bot import commands as once
-
-    return asyncio.run(once.run(settings, options))
+    return asyncio.run(once(settings, options))
 
 
 if __name__ == "__main__":

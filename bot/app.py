@@ -23,7 +23,7 @@ from bot.channels import channels
 from bot.channels.messenger import MessengerSettings
 from bot.channels.telegram import TelegramSettings
 from bot.children import Children, ChildrenFailed, ChildrenSettings
-from bot.desk import Credentials, desk_routes, first_agents
+from bot.desk import Credentials, desk_app, first_agents, people_routes
 from bot.dialogue import Dialogue
 from bot.flow.answer import Answering
 from bot.flow.deliver import Delivering
@@ -44,6 +44,11 @@ log = logging.getLogger(__name__)
 ENGINE_PATIENCE = 60  # seconds that stored events wait for an engine that does not answer yet
 
 
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
 class StartFailed(Exception):
     """The service cannot start; the text is a sentence for the person at the terminal."""
 
@@ -51,7 +56,7 @@ class StartFailed(Exception):
 class App:
     """The whole service. `async with App(settings)` starts it; leaving stops it, the running turns finished."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.credentials: list[Credentials] = []
         self.sandbox: Sandbox | None = None
@@ -76,8 +81,10 @@ class App:
 
     async def _start(self) -> None:
         settings = await self._with_sandbox()
-        db = self._open_database()
-        self.way = way = self._build_way(settings, db)
+        db = open_database(settings)
+        self._stack.callback(db.close)
+        self.way = way = build_way(settings, db, self._clock)
+        self._stack.push_async_callback(way.engine.close)
         self.credentials = await first_agents(way, demo=self.sandbox is not None) or []
         await sweep(way, everything=db.sqlite)
         self.answering, delivering = Answering(way), Delivering(way)
@@ -132,35 +139,6 @@ class App:
             ),
         )
 
-    def _open_database(self) -> Database:
-        try:
-            db = Database(self.settings.database_url)
-            self._stack.callback(db.close)
-            migrate(db)
-        except (SQLAlchemyError, OSError) as error:
-            raise StartFailed(f"The database cannot be opened: {type(error).__name__}. Check DATABASE_URL.") from error
-        return db
-
-    def _build_way(self, settings: Settings, db: Database) -> Way:
-        try:
-            team = team_of(yaml.safe_load((settings.root / "team.yml").read_text("utf-8")))
-            texts = Texts(company=team.company)
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise StartFailed(str(error)) from error
-        engine_url = settings.engine_url or f"http://127.0.0.1:{settings.engine_port}"
-        self.dialogue = Dialogue(engine_url)
-        self._stack.push_async_callback(self.dialogue.close)
-        return Way(
-            db=db,
-            channels=channels(settings),
-            engine=self.dialogue,
-            texts=texts,
-            team=team,
-            clock=self._clock,
-            people_url=settings.public_url or settings.own_url,
-            cache=settings.data / "people",
-        )
-
     async def _serve(self, way: Way) -> None:
         """Open the port: from here on what arrives is stored, whether or not the engine is up."""
         app = web.Application()
@@ -168,7 +146,8 @@ class App:
             app.add_routes(channel.routes(self._receive))
         app.add_routes(health_routes(way.db, self._engine_state))
         secure = (self.settings.public_url or "").startswith("https")
-        app.add_routes(desk_routes(way, secure_cookies=secure))
+        app.add_routes(people_routes(way))
+        app.add_subapp("/desk", desk_app(way, secure_cookies=secure))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
@@ -200,7 +179,7 @@ class App:
     async def _wait_for_engine(self) -> None:
         """An engine of somebody else's may still be starting: customers who wrote meanwhile should not pay for it."""
         for _ in range(ENGINE_PATIENCE * 2):
-            if await self.dialogue.ready():
+            if await self.way.engine.ready():
                 return
             await asyncio.sleep(0.5)
         log.error("the engine does not answer: customers are told, and cases opened")
@@ -210,7 +189,36 @@ class App:
             await self.children.stop()
 
     async def _engine_state(self) -> str:
-        return "ok" if await self.dialogue.ready() else "no answer"
+        return "ok" if await self.way.engine.ready() else "no answer"
+
+
+def open_database(settings: Settings) -> Database:
+    """The database, brought to the present tables. Raises StartFailed."""
+    try:
+        db = Database(settings.database_url)
+        migrate(db)
+    except (SQLAlchemyError, OSError) as error:
+        raise StartFailed(f"The database cannot be opened: {type(error).__name__}. Check DATABASE_URL.") from error
+    return db
+
+
+def build_way(settings: Settings, db: Database, clock: Callable[[], datetime] = utc_now) -> Way:
+    """What every step of the way has in hand, nothing connected yet. Raises StartFailed for wrong files."""
+    try:
+        team = team_of(yaml.safe_load((settings.root / "team.yml").read_text("utf-8")))
+        texts = Texts(company=team.company)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise StartFailed(str(error)) from error
+    return Way(
+        db=db,
+        channels=channels(settings),
+        engine=Dialogue(settings.engine_url or f"http://127.0.0.1:{settings.engine_port}"),
+        texts=texts,
+        team=team,
+        clock=clock,
+        people_url=settings.public_url or settings.own_url,
+        cache=settings.data / "people",
+    )
 
 
 async def _listening(starting: Awaitable[None], port: int, setting: str) -> None:

@@ -23,6 +23,12 @@ class Engine(Protocol):
     async def ask(self, turn: Ask) -> Turn:
         """The engine's answer. Raises EngineDown when there is none."""
 
+    async def ready(self) -> bool:
+        """Whether it answers now. Never raises."""
+
+    async def close(self) -> None:
+        """Nothing is asked after this."""
+
 
 class Bell:
     """Wakes everyone who waits, at once. A ring that nobody hears is lost: waiters look at the store first."""
