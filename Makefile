@@ -34,8 +34,8 @@ check: setup-dev  ## lint and types
 lint-fix: setup-dev  ## let the linter repair what it can
 	$(PY) -m ruff check --fix .
 
-content: setup  ## check domain/, nlu/ and stories/ without training
-	@LOG_LEVEL=ERROR $(ENGINE_PY) -W ignore::DeprecationWarning scripts/content.py
+content: setup  ## check domain/, nlu/, stories/ and tests/content/ without training
+	@$(PY) scripts/check_content.py
 
 train: setup  ## train the model if the content changed
 	@$(PY) -m bot.children train
