@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
-from tests.actions.conftest import ActionServer, Answer, FakeSystems
+from tests.actions.conftest import ROOT, ActionServer, Answer, FakeSystems
 
 PLACE = {"_place": {"latitude": 41.1187, "longitude": 16.852, "name": "Bari"}}
 STORE: dict[str, Any] = {
@@ -101,3 +102,25 @@ def test_nothing_personal_reaches_the_log(http_actions: ActionServer, systems: F
     log = http_actions.log.read_text(errors="replace")
     assert "backend down system=pins" in log
     assert "RSSMRA" not in log
+
+
+def documented(section: str, number: int) -> Any:
+    """A JSON block of docs/backends.md."""
+    part = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return json.loads(part.split("```json\n")[number].split("```")[0])
+
+
+def test_the_documented_examples_are_understood(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/stores", (200, {"stores": [documented("stores", 1)]}))
+    assert ask_store(http_actions).said[0].startswith("utter_store_")
+    systems.on("/pin-requests", (200, documented("pins", 2)))
+    assert ask_pin(http_actions).said == ["utter_pin_done_sim_pin"]
+    assert set(systems.asked[-1].body) == set(documented("pins", 1))
+
+
+def test_every_example_in_the_documentation_is_json() -> None:
+    text = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in text.split("```json\n")[1:]]
+    assert len(blocks) >= 9
+    for block in blocks:
+        json.loads(block)
