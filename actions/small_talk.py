@@ -13,6 +13,10 @@ from actions.common import CareAction, Event, end_form, intent, metadata, text
 ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot"}
 #: Below this small talk is a guess: words that the model has never seen look a little like "yes".
 SURE = 0.5
+ANSWERS = {
+    "greet": "utter_greet", "goodbye": "utter_goodbye", "thank": "utter_thank", "affirm": "utter_affirm",
+    "deny": "utter_deny", "ask_bot": "utter_ask_bot",
+}  # fmt: skip
 
 
 class SmallTalk(CareAction):
@@ -38,9 +42,8 @@ class SmallTalk(CareAction):
             if said in ASIDES:
                 dispatcher.utter_message(response=ASIDES[said])
             return [FollowupAction(form)]
-        if said == "greet" and not first_greeting(tracker):
-            said = "greet_again"
-        dispatcher.utter_message(response=f"utter_{said}")
+        again = said == "greet" and not first_greeting(tracker)
+        dispatcher.utter_message(response="utter_greet_again" if again else ANSWERS[said])
         return []
 
 

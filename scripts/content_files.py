@@ -10,15 +10,18 @@ import yaml
 
 FOLDERS = ("domain", "nlu", "stories", "tests/content")
 LANGUAGES = ("it", "en")
+#: A response's name of which the code says only that it is one.
+ANY = r"utter_\w+"
 
 
 @dataclass(frozen=True)
 class Code:
-    """What actions/*.py names: actions it has, responses it utters (whole, or the start of a built name), payloads."""
+    """What actions/*.py names: actions it has, responses it utters (by name, or built from parts), payloads."""
 
     actions: frozenset[str]
     responses: frozenset[str]
-    prefixes: frozenset[str]
+    #: regular expressions of the names that are built
+    built: frozenset[str]
     #: intents of the payloads of buttons built in code
     intents: frozenset[str]
 
@@ -96,8 +99,9 @@ def read_code(folder: Path) -> Code:
     """Names in the actions' code, read without running it: what `name()` returns, and every "utter_..." text."""
     actions: set[str] = set()
     responses: set[str] = set()
-    prefixes: set[str] = set()
+    built: set[str] = set()
     intents: set[str] = set()
+    words: set[str] = set()
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name == "name":
@@ -107,15 +111,19 @@ def read_code(folder: Path) -> Code:
                 if any(isinstance(target, ast.Name) and target.id == "form" for target in targets):
                     actions |= {f"validate_{text}" for text in _texts(node.value)}
             if isinstance(node, ast.JoinedStr):
-                start = node.values[0] if node.values else None
-                if isinstance(start, ast.Constant) and str(start.value).startswith("utter_"):
-                    prefixes.add(str(start.value))
+                parts = [str(p.value) if isinstance(p, ast.Constant) else r"\w+" for p in node.values]
+                built |= {"".join(parts)} if parts[0].startswith("utter_") else set()
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words |= {node.value} if node.value.isidentifier() else set()
                 payload = re.match(r"/([a-z_]+)", node.value)
                 intents |= {payload[1]} if payload else set()
                 responses |= {node.value} if re.fullmatch(r"utter_\w+", node.value) else set()
-    # "utter_action" is Rasa's word for "which response was this", "validate_" the start of a form's check.
-    names = (actions - {"validate_"}, responses - prefixes - {"utter_action"}, prefixes, intents)
+    # "utter_action" is Rasa's word for "which response was this", "validate_" the start of a form's check. The parts
+    # of a built name end with "_".
+    whole = {name for name in responses if not name.endswith("_")} - {"utter_action"}
+    if ANY in built:  # only the words of the code say which names this one makes
+        built = built - {ANY} | {f"utter_{word}" for word in words}
+    names = (actions - {"validate_"}, whole, built, intents)
     return Code(*(frozenset(found) for found in names))
 
 

@@ -1,5 +1,6 @@
 """Rules for how the files hang together: same names, known names, code behind every action."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ RASA = frozenset({
     "action_listen", "action_restart", "action_session_start", "action_default_fallback", "action_deactivate_loop",
     "action_extract_slots", "action_back", "nlu_fallback", "requested_slot",
 })  # fmt: skip
+
+#: The place of a part in a built name.
+WORD = r"\w+"
 
 
 def check_files(content: Content) -> Iterator[str]:
@@ -70,9 +74,9 @@ def check_actions(content: Content) -> Iterator[str]:
         yield f"actions/ has {action}, which no domain file lists under `actions:`; Rasa would not find it."
     for response in sorted(content.code.responses - set(content.responses)):
         yield f"actions/ utters {response}, which no domain file has."
-    for prefix in sorted(content.code.prefixes):
-        if not any(name.startswith(prefix) for name in content.responses):
-            yield f"actions/ utters responses that begin with {prefix}, and no domain file has one."
+    for built in sorted(built for built in content.code.built if WORD in built):
+        if not any(re.fullmatch(built, name) for name in content.responses):
+            yield f"actions/ utters responses such as {built.replace(WORD, '…')}, and no domain file has one."
     yield from _forgotten(content)
     for form, slots in content.forms.items():
         for slot in slots:
@@ -85,7 +89,7 @@ def _forgotten(content: Content) -> Iterator[str]:
     asked = {f"utter_ask_{slot}" for slots in content.forms.values() for slot in slots}
     for name, stem in content.response_files.items():
         said = name in content.code.responses or name in asked or f"'{name}'" in steps
-        if not said and not name.startswith(tuple(content.code.prefixes)):
+        if not said and not any(re.fullmatch(built, name) for built in content.code.built):
             yield f"domain/{stem}.yml: nothing says {name}; use it in a story or an action, or remove it."
     payloads = {
         str(button.get("payload") or "").lstrip("/").split("{")[0]

@@ -62,8 +62,10 @@ class HttpBilling(HttpSystem):
     async def bills(self, customer: str, *, today: date) -> list[Bill]:
         """See Billing. `today` stays here: the real system knows the day."""
         answer = await self.get(f"/customers/{customer}/bills", limit=2)
+        if answer is None:
+            return []
         try:
-            return [read_bill(row) for row in (answer or {"bills": []})["bills"]][:2]
+            return [read_bill(row) for row in answer["bills"]][:2]
         except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise BackendDown(self.system) from error
 

@@ -83,16 +83,20 @@ class HttpCatalogue(HttpSystem):
     async def products(self) -> list[Product]:
         """See Catalogue."""
         answer = await self.get("/products")
+        if answer is None:
+            raise BackendDown(self.system)
         try:
-            return [read_product(row) for row in (answer or {"products": []})["products"]]
+            return [read_product(row) for row in answer["products"]]
         except WRONG_JSON as error:
             raise BackendDown(self.system) from error
 
     async def stock(self, product: str, *, town: str | None) -> Stock:
         """See Catalogue. A product the system does not know (404) is nowhere in stock."""
         answer = await self.get(f"/products/{product}/stock", town=town)
+        if answer is None:
+            return Stock(None)
         try:
-            return read_stock(answer or {})
+            return read_stock(answer)
         except WRONG_JSON as error:
             raise BackendDown(self.system) from error
 
@@ -112,7 +116,7 @@ def read_product(row: Mapping[str, Any]) -> Product:
 
 def read_stock(row: Mapping[str, Any]) -> Stock:
     """Stock from its JSON (docs/backends.md); shops without a piece are left out. Raises one of WRONG_JSON."""
-    days = row.get("online_days")
+    days = row["online_days"]
     shops = [ShopStock(str(shop["shop"]), int(shop["pieces"])) for shop in row.get("shops", ())]
     shops = sorted((shop for shop in shops if shop.pieces > 0), key=lambda shop: -shop.pieces)
     return Stock(int(days) if days is not None else None, tuple(shops))

@@ -1,0 +1,136 @@
+"""Prices and stock: naming a product as people do, shops of a town, and the catalogue over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.actions.conftest import ActionServer, Answer, FakeSystems
+
+DEMO = Path(__file__).resolve().parents[2] / "actions" / "backends" / "demo"
+PHONE = {"id": "p1", "name": "Prova Phone", "kind": "phone", "price": "99.00", "monthly": False, "details": {"it": "x"}}
+
+
+def price(server: ActionServer, text: str, **more: Any) -> Answer:
+    return server.call("action_price_availability", text=text, intent="price_availability", **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "product"),
+    [
+        ("quanto costa l'iphone 17", "iphone-17"),
+        ("ihpone 16 disponibile?", "iphone-16"),
+        ("samsng galaxy a56", "galaxy-a56"),
+        ("is the samsung s25 still available online?", "galaxy-s25"),
+        ("quanto viene la fibra al mese", "viva-fibra"),
+        ("fibra più mobile insieme quanto", "viva-insieme"),
+        ("viva mobile max", "viva-mobile-max"),
+        ("giga illimitati", "viva-mobile-max"),
+        ("quanto costa una sim nuova", "sim"),
+    ],
+)
+def test_products_are_known_by_how_people_call_them(actions: ActionServer, text: str, product: str) -> None:
+    answer = price(actions, text)
+    assert answer.slots["product"] == product and answer.said[0].startswith("utter_price_")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("avete l'iphone 15?", "utter_price_other_model"),
+        ("galaxy s24", "utter_price_other_model"),
+        ("che telefoni avete", "utter_price_list_phone"),
+        ("internet a casa", "utter_price_list_home"),
+        ("tariffe con tanti giga", "utter_price_list_mobile"),
+        ("che offerte avete", "utter_price_which"),
+        ("roaming in svizzera quanto si paga", "utter_price_not_listed"),
+    ],
+)
+def test_what_is_not_one_product_gets_the_next_best_thing(actions: ActionServer, text: str, said: str) -> None:
+    assert price(actions, text).said == [said]
+
+
+def test_a_list_has_a_button_for_each_product(actions: ActionServer) -> None:
+    listed = price(actions, '/price_availability{"product_kind": "mobile"}', entities={"product_kind": "mobile"})
+    answer = listed.response("utter_price_list_mobile")
+    assert answer["list"].startswith("Viva Mobile 9,99 €, ")
+    assert answer["buttons"][0] == {"title": "Viva Mobile", "payload": '/price_availability{"product": "viva-mobile"}'}
+    assert all(len(button["title"]) <= 20 for button in answer["buttons"])
+
+
+def test_price_and_delivery(actions: ActionServer) -> None:
+    assert price(actions, "iphone 17").said == ["utter_price_once", "utter_stock_online"]
+    assert price(actions, "iphone 17").response("utter_price_once")["price"] == "979 €"
+    assert price(actions, "redmi note 14").said[1] == "utter_stock_online_tomorrow"
+    assert price(actions, "google pixel 9a").said[1] == "utter_stock_not_online"
+    assert price(actions, "viva fibra").said == ["utter_price_monthly", "utter_stock_offer"]
+
+
+def test_a_town_in_the_question_is_answered(actions: ActionServer) -> None:
+    there = price(actions, "avete il galaxy a56 a bari?")
+    assert there.response("utter_stock_town")["shops"] == "Vivalinea Bari Murat (4)"
+    assert price(actions, "avete il galaxy a56 a trieste?").said[1:] == ["utter_stock_town_none", "utter_stock_online"]
+
+
+def form(server: ActionServer, text: str, **more: Any) -> Answer:
+    return server.call("validate_stock_form", text=text, loop="stock_form", **more)
+
+
+def test_the_form_asks_for_the_town_unless_it_is_known(actions: ActionServer) -> None:
+    tap: dict[str, Any] = {"intent": "check_stock", "entities": {"product": "iphone-16"}}
+    asked = form(actions, '/check_stock{"product": "iphone-16"}', **tap)
+    assert asked.said == ["utter_question_stock_town"] and asked.slots["requested_slot"] == "stock_town"
+    known = form(actions, '/check_stock{"product": "iphone-16"}', slots={"town": "Torino"}, **tap)
+    assert known.said == [] and known.slots["stock_town"] == "Torino"
+
+
+def test_the_form_reads_a_town_explains_once_and_then_asks_a_person(actions: ActionServer) -> None:
+    waiting: dict[str, Any] = {"asked": "stock_town", "slots": {"product": "iphone-16"}}
+    assert form(actions, "sto a padva", **waiting).slots["stock_town"] == "Padova"
+    once = form(actions, "qqq www", **waiting)
+    assert once.said == ["utter_stock_town_unclear"]
+    twice = form(actions, "qqq www", asked="stock_town", slots={"product": "iphone-16", **once.slots})
+    assert (twice.custom("handoff") or {})["reason"] == "not_understood" and twice.ends_form
+
+
+def test_the_form_lets_other_topics_through_and_can_be_left(actions: ActionServer) -> None:
+    waiting: dict[str, Any] = {"asked": "stock_town", "slots": {"product": "iphone-16"}}
+    assert form(actions, "operatore", intent="ask_human", **waiting).events == []
+    left = form(actions, "annulla", intent="deny", **waiting)
+    assert left.said == ["utter_cancelled"] and left.ends_form
+
+
+def test_an_old_button_without_a_product_asks_which(actions: ActionServer) -> None:
+    answer = form(actions, "/check_stock", intent="check_stock")
+    assert answer.said == ["utter_stock_which"] and answer.ends_form
+    gone = actions.call("action_tell_stock", text="bari", slots={"stock_town": "Bari", "product": "nokia-3310"})
+    assert gone.said == ["utter_stock_which"]
+    assert actions.call("action_tell_stock", text="annulla").said == []
+
+
+def test_the_demo_names_shops_that_exist() -> None:
+    stores = yaml.safe_load((DEMO / "stores.yml").read_text(encoding="utf-8"))["stores"]
+    known = {(store["town"], store["name"]) for store in stores}
+    products = yaml.safe_load((DEMO / "catalogue.yml").read_text(encoding="utf-8"))["products"]
+    named = {(town, shop) for one in products for town, shops in one.get("shops", {}).items() for shop in shops}
+    assert named and named <= known
+
+
+def test_the_catalogue_over_http(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/products", (200, {"products": [PHONE]}))
+    shops = [{"shop": "Uno", "pieces": 1}, {"shop": "Due", "pieces": 5}, {"shop": "Zero", "pieces": 0}]
+    systems.on("/products/p1/stock", (200, {"online_days": 2, "shops": shops}))
+    answer = price(http_actions, "prova phone a bari")
+    assert answer.response("utter_stock_town")["shops"] == "Due (5); Uno (1)"
+    assert systems.asked[-1].query == {"town": "Bari"}
+
+
+def test_a_broken_catalogue_is_told(http_actions: ActionServer, systems: FakeSystems) -> None:
+    for wrong in ({"products": [{**PHONE, "price": "cheap"}]}, {"products": [{"id": "x"}]}, {}):
+        systems.on("/products", (200, wrong))
+        assert price(http_actions, "prova phone").said == ["utter_backend_down"], wrong
+    systems.on("/products", (500, {}))
+    assert (price(http_actions, "prova phone").custom("handoff") or {})["reason"] == "backend_down"
