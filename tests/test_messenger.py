@@ -332,8 +332,19 @@ async def test_a_person_speaks_as_a_persona(platform: Recorder, channel: Messeng
     await channel.send(delivery(part, speaker=speaker, human=True))
     assert platform.calls[1].given["persona_id"] == handle
     assert platform.calls[1].given["message"]["text"] == "Buongiorno"
+
+
+async def test_without_a_persona_the_words_arrive_with_the_name(platform: Recorder, channel: MessengerChannel) -> None:
+    luca = Speaker(2, "Luca" * 20, "luca.jpg", "http://127.0.0.1:9/luca.jpg")
+    platform.answers["personas"] = [(400, error(100, 2018008)), (500, error(2))]
+    assert await channel.register(luca) is None
     with pytest.raises(SendError):
-        await channel.register(Speaker(2, "Luca", "luca.jpg", ""))
+        await channel.register(luca)  # trying again may help here
+    for part in fit(Reply("senzaspazi" * 300), channel.limits, channel.abilities, speaker=luca):
+        await channel.send(delivery(part, speaker=luca, human=True))
+    texts = [call.given["message"]["text"] for call in platform.named("messages")]
+    assert len(texts) == 2
+    assert all(text.startswith(luca.name[:50] + ": ") and len(text) < 2000 for text in texts)
 
 
 async def test_outside_the_window_only_people_may_write(platform: Recorder, channel: MessengerChannel) -> None:

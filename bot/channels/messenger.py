@@ -46,7 +46,7 @@ class MessengerChannel:
 
     name = "messenger"
     limits = Limits(
-        text=1999,  # "under 2000"
+        text=1940,  # "under 2000", less room for the name of a person who has no persona (see _message)
         caption=0,
         quick_replies=13,
         title=20,
@@ -161,11 +161,19 @@ class MessengerChannel:
                 await self._graph.post(f"{self._settings.page_id}/messages", body)
 
     async def register(self, speaker: Speaker) -> str | None:
-        """Make a persona of the Page; its id. The platform fetches the picture itself. Raises SendError."""
-        if not speaker.picture_url:
-            raise SendError("picture", "the platform needs an address to fetch it from", permanent=True)
+        """Make a persona of the Page; its id. The platform fetches the picture itself.
+
+        Raises SendError where trying again may help. A refusal (the picture cannot be fetched) gives None: what
+        the person writes must arrive all the same, and `send` then puts the name into the text.
+        """
         persona = {"name": speaker.name[:PERSONA_NAME], "profile_picture_url": speaker.picture_url}
-        answer = await self._graph.post(f"{self._settings.page_id}/personas", persona)
+        try:
+            answer = await self._graph.post(f"{self._settings.page_id}/personas", persona)
+        except SendError as exc:
+            if not exc.permanent:
+                raise
+            log.warning("%s: no persona for person %s: %s", self.name, speaker.id, exc)
+            return None
         if not (handle := as_id(answer.get("id"))):
             raise SendError("no_answer", "no persona id", ambiguous=True)
         return handle
@@ -213,7 +221,9 @@ def _message(delivery: Delivery) -> dict[str, Any]:
         payload = {"url": part.image} if remote else {}
         message["attachment"] = {"type": "image", "payload": {**payload, "is_reusable": True}}
     else:
-        message["text"] = part.text
+        speaker = delivery.speaker  # without a persona a person would speak with the Page's face, namelessly
+        lead = f"{speaker.name[:PERSONA_NAME]}: " if speaker and not speaker.handle else ""
+        message["text"] = lead + part.text
     if part.quick_replies:
         message["quick_replies"] = [_quick_reply(quick_reply) for quick_reply in part.quick_replies]
     return message
