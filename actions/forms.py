@@ -14,8 +14,8 @@ the same question over again.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
