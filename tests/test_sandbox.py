@@ -486,7 +486,11 @@ async def test_profile_subscription_and_person(sandbox: Sandbox) -> None:
         {"locale": "default", "call_to_actions": [{"question": "Orari?", "payload": "/o"}]},
         {"locale": "en_GB", "call_to_actions": [{"question": "Hours?", "payload": "/o"}]},
     ]
-    profile = {"get_started": {"payload": "/start"}, "persistent_menu": menu, "ice_breakers": breakers}
+    profile: dict[str, Any] = {
+        "get_started": {"payload": "/start"},
+        "persistent_menu": menu,
+        "ice_breakers": breakers,
+    }
     assert await graph(sandbox, "POST", "me/messenger_profile", **profile) == {"result": "success"}
     stored = await graph(
         sandbox, "GET", "me/messenger_profile", query={"fields": "get_started,persistent_menu"}

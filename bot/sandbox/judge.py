@@ -113,6 +113,8 @@ def _from_text(text: str, kind: str, where: str) -> Any:
 
 
 def _as_object(value: Any, kind: str, where: str) -> Any:
+    if kind == "KeyboardButton" and isinstance(value, str):
+        value = {"text": value}  # documented: a simple text button may be given as its text
     described = specification()["types"][kind]
     if described["subtypes"]:
         return _as_any(value, described["subtypes"], where=where)

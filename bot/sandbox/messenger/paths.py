@@ -59,8 +59,8 @@ async def answer(side: Messenger, verb: str, path: str, given: JSON) -> Any:
     if played is None:
         raise GraphError(
             100,
-            f"Unsupported {verb.lower()} request. Object with ID '{node}' does not exist, cannot be loaded due "
-            "to missing permissions, or does not support this operation",
+            f"Unsupported {verb.lower()} request. Object with ID '{node}' does not exist, cannot be loaded "
+            "due to missing permissions, or does not support this operation",
             subcode=33,
             kind="GraphMethodException",
         )

@@ -98,7 +98,8 @@ def _act(side: Messenger, customer: MessengerCustomer, action: Any, persona: JSO
         raise bad_parameter('Param sender_action must be one of {"TYPING_ON", "TYPING_OFF", "MARK_SEEN"}')
     if action == "mark_seen":
         for bubble in customer.phone.bubbles:
-            customer.phone.tick(bubble.id, 3)
+            if bubble.author == "customer":
+                customer.phone.tick(bubble.id, 3)
     elif action == "typing_on":
         customer.phone.types(persona["name"] if persona else side.page_name, 20)
     else:
