@@ -200,6 +200,11 @@ async def test_what_is_not_json_is_refused(knocker: Knocker, body: bytes) -> Non
     assert knocker.stored == []
 
 
+async def test_a_body_broken_on_the_way_is_refused(knocker: Knocker) -> None:
+    assert await knocker.knock(body=b"{}", headers={**knocker.door.signed(b"{}"), "Content-Encoding": "gzip"}) == 400
+    assert knocker.stored == []
+
+
 STRANGE: list[bytes] = [
     b"[" * 100_000 + b"]" * 100_000,
     b'{"a":' * 100_000 + b"1" + b"}" * 100_000,

@@ -34,15 +34,20 @@ DOWNLOAD = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The raw body. Raises 413 as soon as it is known to be too large, without keeping it."""
+    """The raw body. Raises 413 as soon as it is known to be too large, without keeping it, 400 if it is broken."""
     body = bytearray()
-    if (request.content_length or 0) <= MAX_BODY:
-        async for chunk in request.content.iter_chunked(64 * 1024):
-            body += chunk
-            if len(body) > MAX_BODY:
-                break
-        else:
-            return bytes(body)
+    try:
+        if (request.content_length or 0) <= MAX_BODY:
+            async for chunk in request.content.iter_chunked(64 * 1024):
+                body += chunk
+                if len(body) > MAX_BODY:
+                    break
+            else:
+                return bytes(body)
+    except web.RequestPayloadError:
+        broken = web.HTTPBadRequest(text="broken body")
+        broken.force_close()  # what follows on this connection cannot be told from the body
+        raise broken from None
     raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY, actual_size=request.content_length or len(body))
 
 
