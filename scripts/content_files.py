@@ -10,6 +10,8 @@ import yaml
 
 FOLDERS = ("domain", "nlu", "stories", "tests/content")
 LANGUAGES = ("it", "en")
+#: The one in C reads everything in a tenth of the time; a wheel without it is rare.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: A response's name of which the code says only that it is one.
 ANY = r"utter_\w+"
 
@@ -56,7 +58,7 @@ def read_content(root: Path) -> Content:
     for folder in FOLDERS:
         for path in sorted((root / folder).glob("*.yml")):
             try:
-                found = yaml.safe_load(path.read_text(encoding="utf-8"))
+                found = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
             except (yaml.YAMLError, UnicodeDecodeError) as error:
                 unreadable.append(f"{folder}/{path.name}: cannot be read, {' '.join(str(error).split())}.")
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,16 @@ def test_the_products_content_is_fine() -> None:
     told = check(ROOT)
     assert told.returncode == 0, told.stdout + told.stderr
     assert told.stdout.startswith("Content is fine")
+
+
+def test_every_intent_of_the_product_has_examples() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "nlu").glob("*.yml")]
+    named = {name for text in texts for name in re.findall(r"- intent: (\w+)", text)}
+    assert named == set(
+        "greet goodbye thank affirm deny ask_bot ask_human request_pin store_hours find_store line_status report_fault"
+        " activation_status technician_appointment bill_question price_availability complaint case_status"
+        " privacy_request".split()
+    )
 
 
 def test_mistakes_end_the_command_with_one(content: Path) -> None:
