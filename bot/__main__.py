@@ -30,6 +30,8 @@ async def run(settings: Settings, began: float) -> int:
         asyncio.get_running_loop().add_signal_handler(sign, ended.set)
     try:
         async with App(settings) as app:
+            if app.credentials:  # now, not when all is ready: who stops a long first start would never see them
+                print("\n".join(_log_ins(app)), flush=True)
             ready = asyncio.create_task(app.ready())
             stopping = asyncio.create_task(ended.wait())
             await asyncio.wait({ready, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -53,16 +55,17 @@ def _announce(app: App, seconds: float) -> None:
         lines.append(f"  phones   {app.sandbox.url}/   two customers' phones; no real platform is connected")
     lines.append(f"  desk     {own}/desk")
     lines.append(f"  health   {own}/readyz")
-    for credentials in app.credentials:
-        lines.append(f"  log-in   {credentials.login} / {credentials.password}   ({credentials.name}, shown only now)")
-    if not app.credentials:
-        lines.append("  log-in   as before; forgotten: .venv/bin/python -m bot agent password LOGIN")
+    lines += _log_ins(app) or ["  log-in   as before; forgotten: .venv/bin/python -m bot agent password LOGIN"]
     names = {"telegram": app.settings.telegram, "messenger": app.settings.messenger}
     if not app.sandbox:
         absent = [name for name, configured in names.items() if not configured]
         if absent:
             lines.append(f"  off      {', '.join(absent)}: no settings")
     print("\n".join(lines), flush=True)
+
+
+def _log_ins(app: App) -> list[str]:
+    return [f"  log-in   {one.login} / {one.password}   ({one.name}; shown only now)" for one in app.credentials]
 
 
 def main(arguments: list[str] | None = None) -> int:

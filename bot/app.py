@@ -20,7 +20,7 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.channels import channels
-from bot.channels.messenger import MessengerSettings
+from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramSettings
 from bot.children import Children, ChildrenFailed, ChildrenSettings
 from bot.desk import Credentials, desk_app, first_agents, people_routes
@@ -99,6 +99,8 @@ class App:
         await self._serve(way)
         for channel in way.channels.values():
             await channel.start(self._receive)
+            if self.sandbox and isinstance(channel, MessengerChannel):
+                await channel.set_up()  # on a real Page this is a command: it changes what customers see
         self._taking_up = self._background(self._take_up())
 
     def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
