@@ -1,0 +1,111 @@
+"""The packet as the person who takes over reads it, and the rows of the lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot.channels.base import Channel
+from bot.desk.words import Words
+from bot.store import cases, inbox, messages
+
+SOON = timedelta(hours=3)  # a window or a promise this close is shown as pressing
+
+
+def window_until(channel: Channel | None, last_customer_at: datetime | None) -> datetime | None:
+    """Until when a person may write, None where the platform sets no end."""
+    if channel is None or last_customer_at is None:
+        return None
+    window = channel.abilities.human_window or channel.abilities.reply_window
+    return last_customer_at + window if window else None
+
+
+def read_card(connection: Connection, conversation: Row[Any]) -> dict[str, Any] | None:
+    """What is known of the case in hand, or else of the last one; None before the first hand-off."""
+    newest = cases.get(connection, conversation.case_id) if conversation.case_id else None
+    if newest is None:
+        last = cases.latest(connection, conversation.id)
+        newest = cases.get(connection, last.id) if last else None
+    if newest is None:
+        return None
+    packet = cases.packet(connection, newest.id)
+    siblings = inbox.siblings(connection, conversation.customer_id, conversation.id)
+    ids = [conversation.id, *(one.id for one in siblings)]
+    return {
+        "case": newest,
+        "packet": packet,
+        "siblings": siblings,
+        "promises": messages.open_promises(connection, ids),
+    }
+
+
+def packet_view(w: Words, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The packet's plain data with words for its codes. Older packets may lack keys that came later."""
+    collected = [
+        {"name": w.name("fact", one["name"]), "value": w.value(one["value"]), "message_id": one.get("message_id")}
+        for one in body.get("collected") or ()
+    ]
+    attempts = [_attempt(w, one) for one in body.get("attempts") or ()]
+    runner_up = [(w.name("topic", name), round(score * 100)) for name, score in body.get("runner_up") or ()]
+    others = [
+        {
+            **one,
+            "topic": w.name("topic", one.get("topic")),
+            "reason": w.name("reason", one.get("reason")),
+            "outcome": w.name("outcome", one.get("outcome")),
+            "opened_at": datetime.fromisoformat(one["opened_at"]),
+        }
+        for one in body.get("other_cases") or ()
+    ]
+    return {
+        "reason": w.name("reason", body.get("reason")),
+        "topic": w.name("topic", body.get("topic")) if body.get("topic") else "",
+        "score": round(body["score"] * 100) if body.get("score") is not None else None,
+        "note": body.get("note") or "",
+        "first_words": body.get("first_words") or "",
+        "language": w.name("language", body.get("language")),
+        "collected": collected,
+        "do_not_ask": [w.name("fact", name) for name in body.get("do_not_ask") or ()],
+        "attempts": attempts,
+        "runner_up": runner_up,
+        "attachments": body.get("attachments") or (),
+        "other_cases": others,
+    }
+
+
+def _attempt(w: Words, one: Mapping[str, Any]) -> dict[str, Any]:
+    confidence = one.get("confidence")
+    return {
+        "message_id": one.get("message_id"),
+        "asked": one.get("asked") or "",
+        "intent": w.name("topic", one.get("intent")) if one.get("intent") else "",
+        "confidence": round(confidence * 100) if confidence is not None else None,
+        "answers": [answer for answer in one.get("answers") or () if answer],
+        "reaction": one.get("reaction"),
+    }
+
+
+def row_view(w: Words, row: Row[Any], channels: Mapping[str, Channel], me: int) -> dict[str, Any]:
+    """One row of a list."""
+    until = window_until(channels.get(row.channel), row.last_customer_at)
+    waiting = row.status == "waiting"
+    since = row.waiting_since if waiting else row.last_customer_at
+    kinds = [w.name("kind", one.get("kind")) for one in row.attachments or ()]
+    words = " ".join((row.text or "").split())[:160]
+    if not words:
+        words = ", ".join(kinds) or (w("location") if row.location else "")
+    return {
+        "row": row,
+        "words": words,
+        "clip": bool(kinds and row.text),
+        "since": since or row.last_message_at,
+        "pressing": waiting and since is not None and w.now - since > timedelta(minutes=15),
+        "until": until if until and row.status in ("waiting", "agent") else None,
+        "until_soon": bool(until and until - w.now < SOON),
+        "until_over": bool(until and until <= w.now),
+        "for_me": waiting and row.owner_id == me,
+        "to_answer": row.status == "agent" and not row.answered,
+    }

@@ -1,0 +1,75 @@
+"""Tells open desks that something is newer than what they show; they ask for the page again and mend it in place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from functools import partial
+
+from bot.flow.way import Way, wait_for
+from bot.store import inbox
+
+log = logging.getLogger(__name__)
+
+LOOK = 5.0  # seconds between looks without a ring: another process may have written
+LATE = 200  # lines looked at again: on PostgreSQL a lower id may be committed after a higher one
+BREATH = 15.0  # seconds of silence after which a line keeps the connection open
+
+_Line = tuple[int, int]
+
+
+class News:
+    """One reader of the live lines for all open desks of this process. It reads only while somebody listens."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._listeners: set[asyncio.Queue[list[_Line] | None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[asyncio.Queue[list[_Line] | None]]:
+        """A queue of what is new from now on; None means that the desk closes."""
+        queue: asyncio.Queue[list[_Line] | None] = asyncio.Queue()
+        self._listeners.add(queue)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+            if not self._listeners:
+                self._reading.cancel()
+
+    def close(self) -> None:
+        """Let every listener go."""
+        for queue in self._listeners:
+            queue.put_nowait(None)
+
+    async def _read(self) -> None:
+        high = 0
+        seen: set[int] | None = None
+        while True:
+            bell = self._way.live.next()
+            try:
+                high = high or await self._way.db.read(inbox.latest)
+                lines = await self._way.db.read(partial(inbox.news, after=high - LATE))
+            except Exception:
+                log.exception("news could not be read")
+                await wait_for(bell, LOOK)
+                continue
+            new = [line for line in lines if seen is not None and line[0] not in seen]
+            high = max([high, *(line for line, _ in lines)])
+            seen = {line for line in seen or () if line > high - LATE} | {line for line, _ in lines}
+            for queue in self._listeners if new else ():
+                queue.put_nowait(new)
+            if not new:
+                await wait_for(bell, LOOK)
+
+
+def as_event(lines: list[_Line]) -> bytes:
+    """The lines as a server-sent event: the newest id, and which conversations changed."""
+    data = json.dumps({"last": max(line for line, _ in lines), "in": sorted({c for _, c in lines})})
+    return f"event: news\nid: {lines[-1][0]}\ndata: {data}\n\n".encode()

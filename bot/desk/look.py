@@ -1,0 +1,252 @@
+"""One look at the desk: who is looking, in which language; and what must hold before anything is shown or done.
+
+    signed out      a page leads to the sign-in and back; a part of a page, the live stream and a picture are 401
+    POST            the Origin is ours and the form holds the session's word, else 403
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import Connection, Row
+
+from bot.desk.attempts import Attempts
+from bot.desk.live import News
+from bot.desk.pictures import MAX_BYTES
+from bot.desk.words import FOLDER, Words, language_of
+from bot.flow.texts import Texts
+from bot.flow.way import Way
+from bot.store import agents
+
+COOKIE = "desk_session"
+UNUSED = timedelta(hours=12)  # a session that nobody used this long has ended
+TOUCH = timedelta(minutes=1)  # how exactly the last use is kept: not every look is worth a write
+MAX_FORM = MAX_BYTES + 256 * 1024  # bytes of a posted form with a picture
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A file of bot/desk/static/, read once."""
+
+    data: bytes
+    kind: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every page has in hand. Built once per application."""
+
+    way: Way
+    secure: bool  # served by https: cookies must not travel otherwise
+    texts: Texts
+    pages: Environment
+    attempts: Attempts
+    news: News
+    shipped: Mapping[str, Shipped]
+    typed: dict[int, Any] = field(default_factory=dict)  # when a customer was last shown that a person types
+
+
+DESK = web.AppKey("desk", Desk)
+
+
+def desk_of(way: Way, *, secure: bool) -> Desk:
+    """Read texts and templates. Raises ValueError when the languages differ."""
+    pages = Environment(
+        loader=FileSystemLoader(FOLDER.parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.globals["company"] = way.team.company
+    return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way), _shipped())
+
+
+def _shipped() -> dict[str, Shipped]:
+    kinds = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+    files = [file for file in (FOLDER.parent / "static").iterdir() if file.suffix in kinds]
+    return {
+        file.name: Shipped(data, kinds[file.suffix], hashlib.sha256(data).hexdigest()[:16])
+        for file in files
+        if (data := file.read_bytes())
+    }
+
+
+@dataclass(frozen=True)
+class Look:
+    """One request of a person who is signed in."""
+
+    desk: Desk
+    request: web.Request
+    me: Row[Any]
+    token: str  # the session's hash
+    form: Mapping[str, Any]
+
+    @property
+    def way(self) -> Way:
+        """The way of a message."""
+        return self.desk.way
+
+    @property
+    def part(self) -> bool:
+        """Only the changing part of the page is wanted."""
+        return "Desk-Part" in self.request.headers
+
+    @property
+    def words(self) -> Words:
+        """The texts for this person, now."""
+        return words_for(self.desk, self.request)
+
+    def number(self, name: str) -> int:
+        """A number from the path. Raises 404 for one that no row can have."""
+        text = self.request.match_info[name]
+        if len(text) > 9:
+            raise web.HTTPNotFound
+        return int(text)
+
+    def text(self, name: str) -> str:
+        """A form's field as text, "" when it is missing or a file."""
+        value = self.form.get(name, "")
+        return value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+        """A page in the person's language."""
+        return render(
+            self.desk, self.request, template, status=status, me=self.me, csrf=self.me.csrf, **values
+        )
+
+
+Handler = Callable[[Look], Awaitable[web.StreamResponse]]
+AioHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def words_for(desk: Desk, request: web.Request) -> Words:
+    """The texts in the browser's language."""
+    language = language_of(request.headers.get("Accept-Language", ""))
+    return Words(desk.texts, language, desk.way.team.zone, desk.way.clock())
+
+
+def render(desk: Desk, request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    """A page. Never kept by the browser: after signing out it must not come back."""
+    html = desk.pages.get_template(template).render(w=words_for(desk, request), **values)
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie, Desk-Part"}
+    return web.Response(text=html, content_type="text/html", status=status, headers=headers)
+
+
+def page(handler: Handler) -> AioHandler:
+    """A page: whoever is signed out is led to the sign-in, and back afterwards."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        look = await _look(request, touch="Desk-Part" not in request.headers)
+        if look is None and "Desk-Part" in request.headers:
+            raise web.HTTPUnauthorized
+        if look is None:
+            raise web.HTTPSeeOther(f"/desk/login?next={quote(request.path_qs, safe='')}")
+        return await handler(look)
+
+    return guarded
+
+
+def part(handler: Handler) -> AioHandler:
+    """What a page asks for by itself (the live stream, files): 401 when signed out; does not keep a session alive."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        look = await _look(request, touch=False)
+        if look is None:
+            raise web.HTTPUnauthorized
+        return await handler(look)
+
+    return guarded
+
+
+def action(handler: Handler) -> AioHandler:
+    """A form: from our own page, by a person who is signed in, with the session's word."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        check_origin(request)
+        look = await _look(request, touch=True)
+        if look is None and wants_json(request):
+            raise web.HTTPUnauthorized
+        if look is None:
+            raise web.HTTPSeeOther("/desk/login")
+        form = await read_form(request)
+        if not hmac.compare_digest(str(form.get("csrf", "")).encode(), look.me.csrf.encode()):
+            raise web.HTTPForbidden
+        return await handler(Look(look.desk, request, look.me, look.token, form))
+
+    return guarded
+
+
+def admins(handler: Handler) -> Handler:
+    """Only for admins: 403 for everyone else."""
+
+    async def guarded(look: Look) -> web.StreamResponse:
+        if look.me.role != "admin":
+            raise web.HTTPForbidden
+        return await handler(look)
+
+    return guarded
+
+
+async def read_form(request: web.Request) -> Mapping[str, Any]:
+    """The posted form, with files up to MAX_FORM. Raises 413, 400."""
+    if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise web.HTTPBadRequest
+    try:
+        return await request.clone(client_max_size=MAX_FORM).post()
+    except ValueError:
+        raise web.HTTPBadRequest from None
+
+
+def check_origin(request: web.Request) -> None:
+    """Raises 403 when the form was sent from another site. Browsers name the site with every POST."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return  # no browser: the session's word in the form is asked for all the same
+    known = {request.host, urlsplit(request.app[DESK].way.people_url).netloc}
+    if urlsplit(origin).netloc not in known - {""}:
+        raise web.HTTPForbidden
+
+
+def wants_json(request: web.Request) -> bool:
+    """Our own script sent the form, and shows the answer without leaving the page."""
+    return request.headers.get("Accept") == "application/json"
+
+
+async def signed_in(request: web.Request) -> tuple[Row[Any], str] | None:
+    """The person behind the request's cookie and the session's hash; None when signed out."""
+    desk = request.app[DESK]
+    token = token_hash(request.cookies.get(COOKIE, ""))
+    since = desk.way.clock() - UNUSED
+    me = await desk.way.db.read(lambda connection: agents.session(connection, token, since))
+    return (me, token) if me else None
+
+
+def token_hash(token: str) -> str:
+    """What the store keeps of a session's token."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+async def _look(request: web.Request, *, touch: bool) -> Look | None:
+    desk = request.app[DESK]
+    found = await signed_in(request)
+    if found is None:
+        return None
+    me, token = found
+    now = desk.way.clock()
+    if touch and now - me.seen_at > TOUCH:
+
+        def work(connection: Connection) -> None:
+            agents.touch_session(connection, token, now)
+
+        await desk.way.db.write(work)
+    return Look(desk, request, me, token, {})

@@ -1,0 +1,253 @@
+"""What an agent does in a conversation: take, reply, note, give back, back to the queue, close, try again, typing.
+
+Every refusal is a sentence on the same page. The script sends the same forms and gets the sentence as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bot.desk.cards import window_until
+from bot.desk.look import Look, wants_json
+from bot.desk.pages import OUTCOMES, new_form
+from bot.desk.pictures import MAX_BYTES, NotAPicture, fit_to_send
+from bot.flow import handoff
+from bot.flow.way import Way
+from bot.model.errors import Refused
+from bot.model.messages import ConversationKey
+from bot.model.replies import Reply
+from bot.model.states import Author, Outcome, Status
+from bot.store import agents, conversations, inbox, outgoing
+
+T = TypeVar("T")
+
+LONGEST = 8000  # characters of one reply: more is a paste by mistake
+TYPING_EVERY = timedelta(seconds=4)  # platforms show "typing" for some seconds
+
+#: Sentences for what bot.flow.handoff refuses.
+_REFUSED = {"someone was faster": "faster", "not waiting": "not_waiting", "not yours": "not_yours"}
+
+
+async def take(look: Look) -> web.StreamResponse:
+    """Take a waiting customer; the loser of a race is told who has it."""
+    return await _move(
+        look, Status.AGENT, lambda c, id_: handoff.claim(c, look.way, id_, look.me, now=look.way.clock())
+    )
+
+
+async def give_back(look: Look) -> web.StreamResponse:
+    """The bot goes on."""
+    return await _move(
+        look, Status.BOT, lambda c, id_: handoff.give_back(c, look.way, id_, look.me, now=look.way.clock())
+    )
+
+
+async def requeue(look: Look) -> web.StreamResponse:
+    """Back to the queue, with a word for whoever is next. A lead may do it for a colleague who is away."""
+    why = look.text("text")[:500]
+
+    def work(connection: Connection, id_: int) -> None:
+        opened = conversations.get(connection, id_)
+        agent = look.me
+        if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in ("lead", "admin"):
+            agent = agents.get(connection, opened.agent_id) or look.me
+            handoff.note(connection, id_, look.me, look.words("requeued_for", who=agent.name), now=look.way.clock())
+        handoff.requeue(connection, look.way, id_, agent, why, now=look.way.clock())
+
+    return await _move(look, Status.WAITING, work)
+
+
+async def close(look: Look) -> web.StreamResponse:
+    """The case is done; the customer is asked whether it is."""
+    chosen = look.text("outcome")
+    if chosen not in OUTCOMES:
+        return _answer(look, "no_outcome", ok=False)
+    return await _move(
+        look,
+        Status.CLOSED,
+        lambda c, id_: handoff.close(c, look.way, id_, look.me, Outcome(chosen), now=look.way.clock()),
+    )
+
+
+async def reply(look: Look) -> web.StreamResponse:
+    """A person's words, with or without an image."""
+    text, once = look.text("text"), look.text("once")[:64]
+    if len(text) > LONGEST:
+        return _answer(look, "too_long", ok=False)
+    try:
+        image = await _image(look)
+    except NotAPicture as error:
+        return _answer(look, error.reason, ok=False)
+    if not text and not image:
+        return _answer(look, "empty", ok=False)
+
+    def work(connection: Connection, id_: int) -> None:
+        _check_window(connection, look.way, id_)
+        said = Reply(text, image=image)
+        message_id = handoff.reply(connection, look.way, id_, look.me, said, now=look.way.clock())
+        inbox.keep_form(connection, message_id, once)
+
+    return await _once(look, once, text, work)
+
+
+async def note(look: Look) -> web.StreamResponse:
+    """A line for colleagues only."""
+    text, once = look.text("text"), look.text("once")[:64]
+    if not text or len(text) > LONGEST:
+        return _answer(look, "too_long" if text else "empty", ok=False)
+
+    def work(connection: Connection, id_: int) -> None:
+        message_id = handoff.note(connection, id_, look.me, text, now=look.way.clock())
+        inbox.keep_form(connection, message_id, once)
+
+    return await _once(look, once, text, work)
+
+
+async def retry(look: Look) -> web.StreamResponse:
+    """Try a failed send again."""
+    outgoing_id = look.text("outgoing")
+
+    def work(connection: Connection, id_: int) -> None:
+        opened = conversations.get(connection, id_)
+        row = inbox.failed_row(connection, int(outgoing_id) if outgoing_id.isdigit() else 0, id_)
+        if opened is None or row is None:
+            raise Refused("no such row")
+        if row.author == Author.AGENT and (opened.status != Status.AGENT or opened.agent_id != look.me.id):
+            raise Refused("not yours")
+        if outgoing.retry(connection, row.id, look.way.clock()):
+            conversations.tell(connection, id_, "delivery", look.way.clock())
+
+    return await _do(look, work)
+
+
+async def typing(look: Look) -> web.StreamResponse:
+    """Show the customer that a person is typing; at most every TYPING_EVERY."""
+    id_, now, typed = look.number("id"), look.way.clock(), look.desk.typed
+    if id_ in typed and now - typed[id_] < TYPING_EVERY:
+        return web.Response(status=204)
+    if len(typed) > 1000:
+        typed.clear()
+    typed[id_] = now
+    opened = await look.way.db.read(lambda connection: conversations.get(connection, id_))
+    channel = look.way.channels.get(opened.channel) if opened else None
+    if opened and channel and opened.status == Status.AGENT and opened.agent_id == look.me.id:
+        handle = await look.way.db.read(lambda connection: agents.handle(connection, look.me, channel.name))
+        speaker = handoff.speaker_of(look.way, look.me, handle)
+        await asyncio.wait_for(channel.typing(ConversationKey(opened.channel, opened.chat), speaker), 5)
+    return web.Response(status=204)
+
+
+async def _move(look: Look, to: Status, work: Callable[[Connection, int], object]) -> web.StreamResponse:
+    """A move; asking twice for one's own move (a double click, a reload) is no mistake."""
+
+    def unless_done(connection: Connection, id_: int) -> None:
+        opened, last = conversations.get(connection, id_), inbox.last_move(connection, id_)
+        if opened and opened.status == to and last and last.agent_id == look.me.id:
+            return
+        work(connection, id_)
+
+    return await _do(look, unless_done)
+
+
+async def _once(
+    look: Look, once: str, text: str, work: Callable[[Connection, int], None]
+) -> web.StreamResponse:
+    """Send, unless this form was sent already. A form that came back with other words is a new one."""
+    if not once.startswith("form:"):
+        return _answer(look, "again", ok=False)
+
+    def unless_sent(connection: Connection, id_: int) -> None:
+        sent = inbox.sent_with(connection, id_, once)
+        if sent is None or sent.text != text:
+            work(connection, id_)
+
+    return await _do(look, unless_sent)
+
+
+async def _do(look: Look, work: Callable[[Connection, int], None]) -> web.StreamResponse:
+    """Run `work` in one transaction and answer with a sentence."""
+    id_ = look.number("id")
+
+    def checked(connection: Connection) -> None:
+        opened = conversations.get(connection, id_)
+        if opened is None:
+            raise Refused("no such conversation")
+        if opened.channel not in look.way.channels:
+            raise Refused("channel off")
+        work(connection, id_)
+
+    try:
+        await look.way.db.write(checked)
+    except Refused as refused:
+        code = _REFUSED.get(refused.reason, "")
+        if refused.reason == "no such conversation":
+            raise web.HTTPNotFound from None
+        if refused.reason in ("channel off", "window over"):
+            code = refused.reason.replace(" ", "_")
+        if code == "not_yours" and not refused.who:
+            code = "not_in_hand"
+        return _answer(look, code or "changed", ok=False, who=refused.who)
+    look.way.committed()
+    return _answer(look, "", ok=True)
+
+
+def _answer(look: Look, notice: str, *, ok: bool, who: str | None = None) -> web.Response:
+    """The sentence: as data for the script, else on the conversation's page."""
+    w = look.words
+    if wants_json(look.request):
+        sentence = w(f"notice.{notice}", who=who or w("a_colleague")) if notice else ""
+        return web.json_response({"ok": ok, "notice": sentence, "once": new_form()})
+    tab = look.text("tab")
+    query = "&".join(
+        [*([f"tab={tab}"] if tab in inbox.TABS else []), *([f"notice={notice}"] if notice else [])]
+    )
+    raise web.HTTPSeeOther(f"/desk/c/{look.number('id')}" + (f"?{query}" if query else ""))
+
+
+def _check_window(connection: Connection, way: Way, id_: int) -> None:
+    opened = conversations.get(connection, id_)
+    until = window_until(way.channels.get(opened.channel), opened.last_customer_at) if opened else None
+    if until and until <= way.clock():
+        raise Refused("window over")
+
+
+async def _image(look: Look) -> str | None:
+    """The uploaded image, decoded and kept as a file; its path. Raises NotAPicture."""
+    upload = look.form.get("image")
+    if not isinstance(upload, web.FileField) or not upload.filename:
+        return None
+    data = upload.file.read(MAX_BYTES + 1)
+    if not data:
+        return None
+    return await asyncio.to_thread(_keep, look.way.cache, data)
+
+
+def _keep(cache: Path, data: bytes) -> str:
+    image = fit_to_send(data)
+    file = cache / "replies" / f"{hashlib.sha256(image).hexdigest()[:32]}.jpg"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(image)
+    return str(file)
+
+
+Act = Callable[[Look], Awaitable[web.StreamResponse]]
+
+#: The last part of the address of each form.
+ACTIONS: dict[str, Act] = {
+    "take": take,
+    "reply": reply,
+    "note": note,
+    "back": give_back,
+    "queue": requeue,
+    "close": close,
+    "retry": retry,
+    "typing": typing,
+}

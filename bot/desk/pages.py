@@ -1,0 +1,146 @@
+"""The desk's one screen: the lists, and one conversation with its packet side by side."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection, Row
+
+from bot.desk.cards import SOON, packet_view, read_card, row_view, window_until
+from bot.desk.look import Look
+from bot.desk.timeline import timeline
+from bot.model.states import Outcome, Status
+from bot.store import cases, inbox
+
+#: How an agent may close; the other outcomes come with moves of their own.
+OUTCOMES = (Outcome.SOLVED, Outcome.INFORMED, Outcome.NOT_OURS, Outcome.NO_ANSWER, Outcome.DUPLICATE)
+
+Read = Callable[[Connection], dict[str, Any]]
+
+
+async def lists(look: Look) -> web.StreamResponse:
+    """The lists alone."""
+    data = await look.way.db.read(lambda connection: _read_lists(connection, look))
+    return _screen(look, {**data, "open": None})
+
+
+async def conversation(look: Look) -> web.StreamResponse:
+    """The lists and one conversation. 404 when there is no such conversation."""
+    conversation_id = look.number("id")
+
+    def read(connection: Connection) -> dict[str, Any] | None:
+        opened = inbox.conversation(connection, conversation_id)
+        if opened is None:
+            return None
+        return {**_read_lists(connection, look), **_read_conversation(connection, look, opened)}
+
+    data = await look.way.db.read(read)
+    if data is None:
+        raise web.HTTPNotFound
+    return _screen(look, {**data, **_open_view(look, data)})
+
+
+def _screen(look: Look, data: dict[str, Any]) -> web.Response:
+    w = look.words
+    rows = [row_view(w, row, look.way.channels, look.me.id) for row in data["listed"].rows]
+    shown = {
+        **data,
+        "rows": rows,
+        "tab": _tab(look),
+        "paged": "after" in look.request.query,
+        "notice": _notice(look, data.get("open")),
+        "path": look.request.path,
+    }
+    return look.page("main.html" if look.part else "desk.html", **shown)
+
+
+def _tab(look: Look) -> str:
+    tab = look.request.query.get("tab", "")
+    return tab if tab in inbox.TABS else "waiting"
+
+
+def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
+    listed = inbox.listed(connection, _tab(look), look.me.id, after=look.request.query.get("after"))
+    waiting, mine, to_answer = inbox.counts(connection, look.me.id)
+    return {
+        "listed": listed,
+        "waiting": waiting,
+        "mine": mine,
+        "to_answer": to_answer,
+        "latest": inbox.latest(connection),
+    }
+
+
+def _read_conversation(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:
+    before = look.request.query.get("before", "")
+    rows, older = inbox.thread(
+        connection, opened.id, before=int(before) if before.isdigit() and len(before) < 10 else None
+    )
+    moves = cases.moves_of(connection, opened.id)
+    if older:
+        moves = [move for move in moves if move.at >= rows[0].at]
+    if before:
+        moves = [move for move in moves if rows and move.at <= rows[-1].at]
+    return {
+        "open": opened,
+        "thread": rows,
+        "older": rows[0].id if older else None,
+        "newer": bool(before),
+        "moves": moves,
+        "sendings": inbox.deliveries(connection, [row.id for row in rows]),
+        "card": read_card(connection, opened),
+    }
+
+
+def _open_view(look: Look, data: dict[str, Any]) -> dict[str, Any]:
+    w, opened, card = look.words, data["open"], data["card"]
+    channel = look.way.channels.get(opened.channel)
+    until = window_until(channel, opened.last_customer_at)
+    return {
+        "entries": timeline(w, data["thread"], data["moves"], data["sendings"]),
+        "packet": packet_view(w, card["packet"].body) if card and card["packet"] else None,
+        "mode": _mode(look, opened, off=channel is None),
+        "once": new_form(),
+        "until": until,
+        "until_soon": bool(until and until - w.now < SOON),
+        "until_over": bool(until and until <= w.now),
+        "personas": bool(channel and channel.abilities.personas),
+        "outcomes": OUTCOMES,
+        "images": shown_images(data["thread"]),
+    }
+
+
+def _mode(look: Look, opened: Row[Any], *, off: bool) -> str:
+    """What this person can do here: it decides which controls are shown."""
+    if off:
+        return "off"
+    if opened.status == Status.AGENT:
+        return "mine" if opened.agent_id == look.me.id else "other"
+    return "waiting" if opened.status == Status.WAITING else "quiet"
+
+
+def new_form() -> str:
+    """A form's own word: what was sent with it is not sent again."""
+    return "form:" + secrets.token_urlsafe(12)
+
+
+def shown_images(rows: list[Row[Any]]) -> dict[int, str]:
+    """Where the desk finds the image of each message of ours; pictures of people have a public address."""
+    return {
+        row.id: f"/{row.image}" if row.image.startswith("people/") else f"/desk/images/{row.id}"
+        for row in rows
+        if row.image
+    }
+
+
+def _notice(look: Look, opened: Row[Any] | None) -> str:
+    """The sentence for a code that an action left in the address; never text from the address itself."""
+    code = look.request.query.get("notice", "")
+    w = look.words
+    if not code.replace("_", "").isalpha() or not w.texts.has(f"notice.{code}"):
+        return ""
+    who = opened.owner_name if opened and opened.owner_name else w("a_colleague")
+    return w(f"notice.{code}", who=who)

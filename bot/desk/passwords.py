@@ -1,0 +1,46 @@
+"""Passwords: argon2id, and the same work for people who do not exist."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+SHORTEST = 10  # characters
+LONGEST = 200  # a longer one would only keep the processor busy
+
+_hasher = PasswordHasher()
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else on a phone
+#: The hash of a password nobody has: verified for unknown logins, so that they take as long as known ones.
+_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
+#: Each verification takes 64 MiB: a crowd of sign-ins must not take the memory of the service.
+_room = asyncio.Semaphore(2)
+
+
+def hashed(password: str) -> str:
+    """What the store keeps. Raises ValueError when the password is too short or too long."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise ValueError(f"a password has {SHORTEST} to {LONGEST} characters")
+    return _hasher.hash(password)
+
+
+def matches(password: str, stored: str | None) -> bool:
+    """Whether `password` is the one behind `stored`; None stands for a person who does not exist."""
+    try:
+        right = _hasher.verify(stored or _NOBODY, password[:LONGEST])
+    except (VerificationError, InvalidHashError):
+        return False
+    return right and stored is not None
+
+
+async def matches_aside(password: str, stored: str | None) -> bool:
+    """`matches`, off the event loop."""
+    async with _room:
+        return await asyncio.to_thread(matches, password, stored)
+
+
+def new_password() -> str:
+    """A random password that can be typed from paper: four groups of four."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))

@@ -1,0 +1,125 @@
+"""Pages about people: one's own password and picture; for admins, everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection, Row, select
+
+from bot.desk import people
+from bot.desk.look import Look
+from bot.desk.passwords import SHORTEST, matches_aside
+from bot.desk.pictures import MAX_BYTES, NotAPicture
+from bot.model.errors import Refused
+from bot.store import agents
+from bot.store import tables as t
+
+
+async def me(look: Look) -> web.StreamResponse:
+    """One's own page."""
+    return look.page("me.html", problem="", done=_done(look), shortest=SHORTEST)
+
+
+async def my_password(look: Look) -> web.StreamResponse:
+    """A new password, for whoever knows the old one. Other browsers are signed out."""
+    now, new = str(look.form.get("now", "")), str(look.form.get("new", ""))
+    wait = look.desk.attempts.wait(look.me.login, look.request.remote or "", look.way.clock())
+    stored = await look.way.db.read(lambda connection: _password_of(connection, look.me.id))
+    if wait or not await matches_aside(now, stored):
+        # whoever sits at a browser left open must not guess without end
+        look.desk.attempts.failed(look.me.login, look.request.remote or "", look.way.clock())
+        return _my_problem(look, "wrong_password")
+    if new != str(look.form.get("repeat", "")):
+        return _my_problem(look, "not_same")
+    try:
+        await people.set_password(look.way, look.me.id, new or " ", keep=look.token)
+    except Refused as refused:
+        return _my_problem(look, refused.reason)
+    raise web.HTTPSeeOther("/desk/me?done=password")
+
+
+async def my_picture(look: Look) -> web.StreamResponse:
+    """A new picture of one's own."""
+    try:
+        await people.set_picture(look.way, look.me.id, _upload(look))
+    except NotAPicture as error:
+        return _my_problem(look, error.reason)
+    raise web.HTTPSeeOther("/desk/me?done=picture")
+
+
+async def everyone(look: Look) -> web.StreamResponse:
+    """All people, for admins."""
+    return await _people(look)
+
+
+async def add(look: Look) -> web.StreamResponse:
+    """A new person; the generated password is shown this once."""
+    try:
+        new = await people.add_agent(
+            look.way, look.text("login"), name=look.text("name"), role=look.text("role")
+        )
+    except Refused as refused:
+        return await _people(look, problem=refused.reason)
+    return await _people(look, new=new)
+
+
+async def change(look: Look) -> web.StreamResponse:
+    """Name, picture, new password, in or out: which one is the last part of the address."""
+    id_, what = look.number("id"), look.request.match_info["what"]
+    person = await look.way.db.read(lambda connection: agents.get(connection, id_))
+    if person is None:
+        raise web.HTTPNotFound
+    try:
+        if what == "password":
+            password = await people.set_password(look.way, id_)
+            new = people.Credentials(person.login, password, person.name, person.role)
+            return await _people(look, new=new)
+        if what == "name":
+            await people.set_name(look.way, id_, look.text("name"))
+        elif what == "picture":
+            await people.set_picture(look.way, id_, _upload(look))
+        else:
+            await _let(look, person, active=what == "in")
+    except (Refused, NotAPicture) as error:
+        return await _people(look, problem=error.reason)
+    raise web.HTTPSeeOther("/desk/people?done=saved")
+
+
+async def _let(look: Look, person: Row[Any], *, active: bool) -> None:
+    if person.id == look.me.id and not active:
+        raise Refused("not_yourself")
+    await people.set_active(look.way, person.id, active=active)
+
+
+async def _people(
+    look: Look, *, problem: str = "", new: people.Credentials | None = None
+) -> web.StreamResponse:
+    everyone = await look.way.db.read(agents.everyone)
+    return look.page(
+        "people.html",
+        status=400 if problem else 200,
+        everyone=everyone,
+        roles=people.ROLES,
+        problem=problem,
+        new=new,
+        done=_done(look),
+    )
+
+
+def _my_problem(look: Look, problem: str) -> web.Response:
+    return look.page("me.html", status=400, problem=problem, done="", shortest=SHORTEST)
+
+
+def _done(look: Look) -> str:
+    done = look.request.query.get("done", "")
+    return done if done in ("password", "picture", "saved") else ""
+
+
+def _upload(look: Look) -> bytes:
+    upload = look.form.get("picture")
+    return upload.file.read(MAX_BYTES + 1) if isinstance(upload, web.FileField) else b""
+
+
+def _password_of(connection: Connection, agent_id: int) -> str | None:
+    return connection.execute(select(t.agents.c.password_hash).where(t.agents.c.id == agent_id)).scalar()

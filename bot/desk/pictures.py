@@ -1,0 +1,82 @@
+"""Pictures of people and images to send: always decoded and written anew, so that nothing else comes along."""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+import io
+import warnings
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+MAX_BYTES = 8 * 1024 * 1024  # what Messenger takes for a persona's picture and for an image
+MAX_PIXELS = 25_000_000  # a small file can unpack to gigabytes
+SIDE = 512  # pixels of a person's square picture
+LONGEST_SIDE = 2048  # pixels of an image that is sent
+
+
+class NotAPicture(ValueError):
+    """The upload cannot be used. `reason` is a key of the desk's texts: too_large, not_a_picture."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def square(data: bytes) -> bytes:
+    """A square JPEG of SIDE pixels, cut around the middle. Raises NotAPicture."""
+    return _jpeg(ImageOps.fit(_opened(data), (SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+def fit_to_send(data: bytes) -> bytes:
+    """A JPEG no larger than LONGEST_SIDE, without the place and the phone it was taken with. Raises NotAPicture."""
+    image = _opened(data)
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    return _jpeg(image)
+
+
+def initials(name: str) -> bytes:
+    """The picture of a person who has none yet: initials on a colour that is always the same for the name."""
+    words = [word for word in name.split() if word[0].isalnum()]
+    letters = "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+    hue = hashlib.sha256(name.encode()).digest()[0] / 256
+    image = Image.new("RGB", (SIDE, SIDE))
+    draw = ImageDraw.Draw(image)
+    for y in range(SIDE):
+        red, green, blue = colorsys.hls_to_rgb(hue, 0.44 - 0.10 * y / SIDE, 0.42)
+        draw.line([(0, y), (SIDE, y)], fill=(round(red * 255), round(green * 255), round(blue * 255)))
+    font = ImageFont.load_default(size=SIDE * 0.42)
+    draw.text((SIDE / 2, SIDE / 2), letters, font=font, fill="white", anchor="mm")
+    return _jpeg(image)
+
+
+def _opened(data: bytes) -> Image.Image:
+    if len(data) > MAX_BYTES:
+        raise NotAPicture("too_large")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
+            image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF"))
+            if image.width * image.height > MAX_PIXELS:
+                raise NotAPicture("too_large")
+            upright = ImageOps.exif_transpose(image)
+            return _on_white(upright)
+    except NotAPicture:
+        raise
+    except Exception:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... on broken files
+        raise NotAPicture("not_a_picture") from None
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "P", "PA"):
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image)
+        image = white
+    return image.convert("RGB")
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=88, optimize=True)
+    return out.getvalue()

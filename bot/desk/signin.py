@@ -1,0 +1,104 @@
+"""Sign-in and sign-out."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import math
+import re
+import secrets
+from datetime import timedelta
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bot.desk.look import COOKIE, DESK, Look, check_origin, read_form, render, signed_in, token_hash
+from bot.desk.passwords import matches_aside
+from bot.store import agents
+
+log = logging.getLogger(__name__)
+
+KNOCK = "desk_knock"  # a word of its own before there is a session: nobody can be signed in to a stranger's account
+KEEP = timedelta(days=7)  # the cookie; the session itself ends earlier when unused
+_NEXT = re.compile(r"/desk(?:[/?][\w\-./?=&%:+~]*)?")
+
+
+async def sign_in_page(request: web.Request) -> web.StreamResponse:
+    """The form; whoever is signed in already goes on."""
+    goal = safe_next(request.query.get("next", ""))
+    if await signed_in(request):
+        raise web.HTTPSeeOther(goal)
+    return _form(request, goal)
+
+
+async def sign_in(request: web.Request) -> web.StreamResponse:
+    """Check login and password; a new session with a new token."""
+    check_origin(request)
+    form = await read_form(request)
+    desk = request.app[DESK]
+    goal = safe_next(str(form.get("next", "")))
+    knock = request.cookies.get(KNOCK, "")
+    if not knock or not hmac.compare_digest(str(form.get("knock", "")).encode(), knock.encode()):
+        return _form(request, goal, problem="signin.again", status=403)
+    login, address = str(form.get("login", "")).strip().lower()[:64], request.remote or ""
+    wait = desk.attempts.wait(login, address, desk.way.clock())
+    if wait:
+        minutes = math.ceil(wait.total_seconds() / 60)
+        return _form(request, goal, problem="signin.wait", minutes=minutes, login=login, status=429)
+    # counted before the slow check: a hundred tries at once are a hundred tries
+    desk.attempts.failed(login, address, desk.way.clock())
+    person = await desk.way.db.read(lambda connection: agents.by_login(connection, login))
+    right = await matches_aside(str(form.get("password", "")), person.password_hash if person else None)
+    if person is None or not right or not person.active:
+        log.warning("desk: a sign-in failed")
+        return _form(request, goal, problem="signin.wrong", login=login, status=401)
+    desk.attempts.succeeded(login, address)
+    token, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(24), desk.way.clock()
+
+    def work(connection: Connection) -> None:
+        agents.end_sessions(connection, token_hash=token_hash(request.cookies.get(COOKIE, "")))
+        agents.begin_session(connection, person.id, token_hash(token), csrf, now)
+
+    await desk.way.db.write(work)
+    response = web.Response(status=303, headers={"Location": goal, "Cache-Control": "no-store"})
+    _set_cookie(response, COOKIE, token, secure=desk.secure)
+    response.del_cookie(KNOCK, path="/desk")
+    return response
+
+
+async def sign_out(look: Look) -> web.StreamResponse:
+    """End this browser's session."""
+    await look.way.db.write(lambda connection: agents.end_sessions(connection, token_hash=look.token))
+    response = web.Response(status=303, headers={"Location": "/desk/login"})
+    response.del_cookie(COOKIE, path="/desk")
+    return response
+
+
+def safe_next(goal: str) -> str:
+    """Where to go after signing in: a page of the desk, never another site."""
+    path = goal.partition("?")[0]
+    inside = len(goal) < 500 and _NEXT.fullmatch(goal) and path not in ("/desk/login", "/desk/logout")
+    return goal if inside else "/desk"
+
+
+def _form(request: web.Request, goal: str, *, problem: str = "", status: int = 200, **values: object) -> web.Response:
+    desk = request.app[DESK]
+    knock = request.cookies.get(KNOCK) or secrets.token_urlsafe(24)
+    response = render(
+        desk, request, "login.html", status=status, goal=goal, knock=knock, problem=problem,
+        login=values.get("login", ""), minutes=values.get("minutes", 0),
+    )  # fmt: skip
+    _set_cookie(response, KNOCK, knock, secure=desk.secure)
+    return response
+
+
+def _set_cookie(response: web.Response, name: str, value: str, *, secure: bool) -> None:
+    response.set_cookie(
+        name,
+        value,
+        path="/desk",
+        httponly=True,
+        samesite="Lax",
+        secure=secure,
+        max_age=int(KEEP.total_seconds()),
+    )

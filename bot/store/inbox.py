@@ -1,0 +1,278 @@
+"""What the desk shows: lists of conversations, one conversation with its deliveries, and what is new.
+
+One statement per list, each along an index, each paged by the last row's key (never by counting rows).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    desc,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+
+from bot.model.states import Author, Status
+from bot.store.tables import Time, agents, cases, conversations, customers, live, messages, moves, outgoing
+
+TABS = ("waiting", "mine", "all")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One page of a list; `after` is the key to ask for the next one, None at the end."""
+
+    rows: list[Row[Any]]
+    after: str | None
+
+
+_c = conversations.c
+
+#: The customer's last words, and who spoke last of the two people: along ix_messages_conversation, backwards.
+_last_id = (
+    select(messages.c.id)
+    .where(messages.c.conversation_id == _c.id, messages.c.author == Author.CUSTOMER)
+    .order_by(desc(messages.c.id))
+    .limit(1)
+    .correlate(conversations)
+    .scalar_subquery()
+)
+_last_author = (
+    select(messages.c.author)
+    .where(messages.c.conversation_id == _c.id, messages.c.author.in_([Author.CUSTOMER, Author.AGENT]))
+    .order_by(desc(messages.c.id))
+    .limit(1)
+    .correlate(conversations)
+    .scalar_subquery()
+)
+_answered = case((_last_author == Author.AGENT, 1), else_=0)
+_owner_id = case((_c.status == Status.WAITING, cases.c.owner_id), else_=_c.agent_id)
+
+
+def _rows() -> Select[Any]:
+    return (
+        select(
+            *(_c[n] for n in ("id", "channel", "status", "language", "blocked", "last_customer_at", "last_message_at")),
+            customers.c.name.label("customer_name"),
+            *(cases.c[n] for n in ("number", "reason", "topic", "waiting_since")),
+            messages.c.text,
+            messages.c.attachments,
+            messages.c.location,
+            agents.c.id.label("owner_id"),
+            agents.c.name.label("owner_name"),
+            agents.c.picture_version,
+            _answered.label("answered"),
+        )
+        .join(customers, customers.c.id == _c.customer_id)
+        .outerjoin(cases, cases.c.id == _c.case_id)
+        .outerjoin(agents, agents.c.id == _owner_id)
+        .outerjoin(messages, messages.c.id == _last_id)
+    )
+
+
+def listed(connection: Connection, tab: str, agent_id: int, *, after: str | None = None, limit: int = 50) -> Listed:
+    """Conversations of a tab: waiting and mine, the longest waiting first; all, the newest first."""
+    key = _key(after)
+    if tab == "waiting":
+        order = [cases.c.waiting_since, _c.id]
+        query = _rows().where(_c.status == Status.WAITING)
+        query = _later(query, order, key, (Time, None)).order_by(*order)
+    elif tab == "mine":
+        order = [_answered, _c.last_customer_at, _c.id]
+        query = _rows().where(_c.status == Status.AGENT, _c.agent_id == agent_id)
+        query = _later(query, order, key, (None, Time, None)).order_by(*order)
+    else:
+        newest = _newest(key, limit + 1).subquery()
+        query = _rows().join(newest, newest.c.id == _c.id).order_by(desc(_c.last_message_at), desc(_c.id))
+    rows = list(connection.execute(query.limit(limit + 1)))
+    if len(rows) <= limit:
+        return Listed(rows, None)
+    rows, last = rows[:limit], rows[limit - 1]
+    ends = {
+        "waiting": (last.waiting_since, last.id),
+        "mine": (last.answered, last.last_customer_at, last.id),
+    }
+    return Listed(rows, _cursor(ends.get(tab, (last.last_message_at, last.id))))
+
+
+def _newest(key: Sequence[Any] | None, limit: int) -> Select[Any]:
+    """Ids of the newest conversations: the newest of each status along its index, then of these together."""
+    parts = []
+    for status in Status:
+        part = select(_c.id, _c.last_message_at).where(_c.status == status, _c.last_message_at.is_not(None))
+        if key and len(key) == 2:
+            part = part.where(tuple_(_c.last_message_at, _c.id) < _bound(key, (Time, None)))
+        ordered = part.order_by(desc(_c.last_message_at), desc(_c.id)).limit(limit).subquery()
+        parts.append(select(ordered))
+    together = union_all(*parts).subquery()
+    return select(together.c.id).order_by(desc(together.c.last_message_at), desc(together.c.id)).limit(limit)
+
+
+def _later(
+    query: Select[Any], order: Sequence[ColumnElement[Any]], key: Sequence[Any] | None, types: Sequence[Any]
+) -> Select[Any]:
+    if key is None or len(key) != len(order):
+        return query
+    return query.where(tuple_(*order) > _bound(key, types))
+
+
+def _bound(key: Sequence[Any], types: Sequence[Any]) -> Any:
+    return tuple_(*(literal(v, t) if t else literal(v) for v, t in zip(key, types, strict=True)))
+
+
+def _cursor(values: Sequence[Any]) -> str:
+    plain = [{"t": v.isoformat()} if isinstance(v, datetime) else v for v in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
+
+
+def _key(after: str | None) -> list[Any] | None:
+    """The cursor's values; None for none or a made-up one, which shows the first page."""
+    try:
+        plain = json.loads(base64.urlsafe_b64decode(after or ""))
+        values = [datetime.fromisoformat(v["t"]) if isinstance(v, dict) else v for v in plain]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return values if all(type(v) is int or (isinstance(v, datetime) and v.tzinfo) for v in values) else None
+
+
+def counts(connection: Connection, agent_id: int) -> tuple[int, int, int]:
+    """How many wait, how many this agent has, and in how many of these the customer wrote last."""
+    mine = and_(_c.status == Status.AGENT, _c.agent_id == agent_id)
+    row = connection.execute(
+        select(
+            func.sum(case((_c.status == Status.WAITING, 1), else_=0)),
+            func.sum(case((mine, 1), else_=0)),
+            func.sum(case((mine, 1 - _answered), else_=0)),
+        ).where(or_(_c.status == Status.WAITING, mine))
+    ).one()
+    return (row[0] or 0, row[1] or 0, row[2] or 0)
+
+
+def conversation(connection: Connection, conversation_id: int) -> Row[Any] | None:
+    """A conversation with its customer's name and its owner's."""
+    return connection.execute(
+        select(
+            conversations,
+            customers.c.name.label("customer_name"),
+            agents.c.name.label("owner_name"),
+            agents.c.picture_version,
+        )
+        .join(customers, customers.c.id == _c.customer_id)
+        .outerjoin(agents, agents.c.id == _c.agent_id)
+        .where(_c.id == conversation_id)
+    ).first()
+
+
+def thread(
+    connection: Connection, conversation_id: int, *, before: int | None = None, limit: int = 100
+) -> tuple[list[Row[Any]], bool]:
+    """Messages, oldest first, with their writers; and whether there are older ones."""
+    query = (
+        select(messages, agents.c.name.label("agent_name"), agents.c.picture_version)
+        .outerjoin(agents, agents.c.id == messages.c.agent_id)
+        .where(messages.c.conversation_id == conversation_id)
+        .order_by(desc(messages.c.id))
+        .limit(limit + 1)
+    )
+    rows = connection.execute(query.where(messages.c.id < before) if before else query).all()
+    return list(reversed(rows[:limit])), len(rows) > limit
+
+
+def deliveries(connection: Connection, message_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """The outgoing rows of each message, in the order of sending."""
+    found: dict[int, list[Row[Any]]] = {}
+    rows = connection.execute(
+        select(*(outgoing.c[n] for n in ("id", "message_id", "state", "problem", "resent", "due_at", "sent_at")))
+        .where(outgoing.c.message_id.in_(message_ids))
+        .order_by(outgoing.c.id)
+    )
+    for row in rows:
+        found.setdefault(row.message_id, []).append(row)
+    return found
+
+
+def message(connection: Connection, message_id: int) -> Row[Any] | None:
+    """A message with its conversation's channel: what is needed to fetch its files."""
+    return connection.execute(
+        select(messages.c.id, messages.c.conversation_id, messages.c.image, messages.c.attachments, _c.channel)
+        .join(conversations, _c.id == messages.c.conversation_id)
+        .where(messages.c.id == message_id)
+    ).first()
+
+
+def failed_row(connection: Connection, outgoing_id: int, conversation_id: int) -> Row[Any] | None:
+    """An outgoing row, if it belongs to the conversation."""
+    return connection.execute(
+        select(outgoing.c.id, outgoing.c.state, outgoing.c.author).where(
+            outgoing.c.id == outgoing_id, outgoing.c.conversation_id == conversation_id
+        )
+    ).first()
+
+
+def siblings(connection: Connection, customer_id: int, conversation_id: int) -> list[Row[Any]]:
+    """The customer's conversations elsewhere, with who has them."""
+    return list(
+        connection.execute(
+            select(_c.id, _c.channel, _c.status, _c.last_message_at, agents.c.name.label("owner_name"))
+            .outerjoin(agents, agents.c.id == _c.agent_id)
+            .where(_c.customer_id == customer_id, _c.id != conversation_id)
+            .order_by(desc(_c.last_message_at))
+        )
+    )
+
+
+def last_move(connection: Connection, conversation_id: int) -> Row[Any] | None:
+    """The conversation's newest move."""
+    return connection.execute(
+        select(moves).where(moves.c.conversation_id == conversation_id).order_by(desc(moves.c.id)).limit(1)
+    ).first()
+
+
+def sent_with(connection: Connection, conversation_id: int, once: str) -> Row[Any] | None:
+    """What an agent already sent with this form: a double click or a reload must not send twice.
+
+    Locks the conversation where two transactions can run at once (PostgreSQL).
+    """
+    connection.execute(select(_c.id).where(_c.id == conversation_id).with_for_update())
+    return connection.execute(
+        select(messages.c.id, messages.c.text).where(
+            messages.c.conversation_id == conversation_id,
+            messages.c.author.in_([Author.AGENT, Author.NOTE]),
+            messages.c.payload == once,
+        )
+    ).first()
+
+
+def keep_form(connection: Connection, message_id: int, once: str) -> None:
+    """Remember which form a message was sent with; an agent's message has no other payload."""
+    connection.execute(update(messages).where(messages.c.id == message_id).values(payload=once))
+
+
+def latest(connection: Connection) -> int:
+    """The newest live line's id, 0 at the start."""
+    return connection.execute(select(func.max(live.c.id))).scalar() or 0
+
+
+def news(connection: Connection, after: int, limit: int = 500) -> list[tuple[int, int]]:
+    """(line, conversation) of what changed after a line, oldest first."""
+    rows = connection.execute(
+        select(live.c.id, live.c.conversation_id).where(live.c.id > after).order_by(live.c.id).limit(limit)
+    )
+    return [(row.id, row.conversation_id) for row in rows]
