@@ -156,6 +156,20 @@ def intent(tracker: Tracker) -> tuple[str, float]:
     return str(found.get("name") or ""), float(found.get("confidence") or 0.0)
 
 
+def last_actions(tracker: Tracker) -> list[str]:
+    """The actions that ran in the turn before this one."""
+    turns_back = 0
+    names = []
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            turns_back += 1
+            if turns_back == 2:
+                break
+        elif turns_back == 1 and event.get("event") == "action" and event.get("name"):
+            names.append(str(event["name"]))
+    return names
+
+
 def entity(tracker: Tracker, name: str) -> str | None:
     """The value of an entity that a button's payload carries, such as /inform{"town": "Bari"}."""
     value = next(tracker.get_latest_entity_values(name), None)

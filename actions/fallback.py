@@ -9,6 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.ask_human import last_topic
 from actions.backends import Backends
 from actions.common import CareAction, Event, end_form, hand_off
+from actions.stores import follows_a_store
 
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
@@ -27,6 +28,8 @@ class NotUnderstood(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
         form = tracker.active_loop_name
+        if not form and follows_a_store(tracker):
+            return [FollowupAction("store_form")]
         if missed_before(tracker):
             dispatcher.utter_message(response="utter_not_understood_again")
             hand_off(
@@ -60,7 +63,8 @@ def missed_before(tracker: Tracker) -> bool:
             turns_back += 1
             if turns_back == 2:
                 return missed
-        elif turns_back == 1 and kind == "session_started":
+        elif turns_back == 1 and (kind == "session_started" or event.get("name") == "action_store"):
+            # A shop was told in that turn: what the model did not know was understood after all.
             return False
         elif turns_back == 1 and kind == "bot" and "handoff" in ((event.get("data") or {}).get("custom") or {}):
             # After a person took over the count begins anew: a second person would not help more than the first.

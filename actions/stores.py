@@ -14,7 +14,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.stores import Store
-from actions.common import CareAction, can_share_location, language, now, shared_location
+from actions.common import CareAction, can_share_location, language, last_actions, now, shared_location, text
 from actions.forms import Events, FormCheck, Said
 from actions.opening import day_of, map_link, next_opening, say_clock, say_hours, say_week, state_at
 from actions.towns import Town, distance_km, find_town, plain
@@ -125,7 +125,7 @@ class StoreAnswer(CareAction):
                 response="utter_store_from_you", km=_say_km(km, language(tracker)), store=store.name
             )
         elif km > IN_TOWN_KM:
-            dispatcher.utter_message(response="utter_store_far", km=f"{km:.0f}", town=place["name"])
+            dispatcher.utter_message(response="utter_store_far", km=f"{km:.0f}")
 
     def _say_when(self, dispatcher: CollectingDispatcher, tracker: Tracker, store: Store) -> None:
         moment, lang, asked = now(tracker), language(tracker), tracker.get_slot("_day")
@@ -190,6 +190,13 @@ class StoreAnswer(CareAction):
                     why=_why(found.reason),
                 )
                 return
+
+
+def follows_a_store(tracker: Tracker) -> bool:
+    """True when words that no topic recognised ask on about the shop told just before: a day, a town, "un altro"."""
+    said = text(tracker)
+    asks = read_day(said, now(tracker).date()) or find_town(said) or WEEK.search(plain(said)) or ANOTHER.search(said)
+    return bool(asks) and "action_store" in last_actions(tracker)
 
 
 def _place(words: Said, tracker: Tracker) -> dict[str, Any] | None:

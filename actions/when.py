@@ -26,7 +26,7 @@ FEASTS: dict[str, tuple[int, int] | int] = {
     "ognissanti": (11, 1), "all saints": (11, 1), "tutti i santi": (11, 1), "immacolata": (12, 8),
     "pasquetta": 1, "lunedi dell angelo": 1, "easter monday": 1, "pasqua": 0, "easter": 0,
 }  # fmt: skip
-TOMORROW = {"dopodomani": 2, "dopo domani": 2, "day after tomorrow": 2, "domani": 1, "tomorrow": 1}
+TOMORROW = {"dopodomani": 2, "dopo domani": 2, "day after tomorrow": 2, "domani": 1, "domattina": 1, "tomorrow": 1}
 TODAY = re.compile(r"\b(oggi|stasera|stamattina|stamani|stamane|today|tonight|this (morning|afternoon|evening))\b")
 NUMERIC = re.compile(r"(?<![\d:.])(\d{1,2})\s?[/-]\s?(\d{1,2})(?![\d:])")
 

@@ -108,6 +108,8 @@ async def test_the_hours_of_a_shop_and_what_is_asked_next(engine_url: str) -> No
     assert "Vivalinea Bari Murat" in words(first) and "fino alle 13:00" in words(first)
     assert "openstreetmap.org/?mlat=" in words(first)
     assert "domenica 22 novembre è chiuso" in words(await customer.says("e domenica?"))
+    # Words that no topic knows, but that make sense after a shop.
+    assert "lunedì 8 febbraio" in words(await customer.says("il giorno 8/2"))
     assert "Mongolfiera" in words(await customer.says("un altro negozio"))
     assert "In quale città" in words(await customer.says('/find_store{"town": "?"}'))
     assert "Firenze" in words(await customer.says("firnze"))

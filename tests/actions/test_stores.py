@@ -200,7 +200,7 @@ def test_a_town_without_a_shop_gets_the_nearest_one(actions: ActionServer) -> No
     place = form(actions, "avete un negozio a Matera?").slots
     told = actions.call("action_store", text="avete un negozio a Matera?", slots=place)
     assert told.said[0] == "utter_store_far"
-    assert told.response("utter_store_far")["town"] == "Matera"
+    assert int(told.response("utter_store_far")["km"]) > 20
 
 
 def test_nothing_is_said_when_the_form_ended_without_a_place(actions: ActionServer) -> None:
