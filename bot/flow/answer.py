@@ -19,7 +19,7 @@ from bot.flow.meaning import meaning
 from bot.flow.way import Way
 from bot.model.dialogue import Ask, HandoffRequest, Turn
 from bot.model.errors import NotForUs
-from bot.model.messages import ConversationKey, Incoming, Kind, RawEvent
+from bot.model.messages import ConversationKey, Incoming, Kind, RawEvent, Sender
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Author, Inbound, Status
 from bot.store import cases, conversations, events, messages, outgoing
@@ -81,7 +81,8 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
     if incoming.kind != Kind.MESSAGE:
         return await way.db.write(lambda connection: _note(connection, way, scene, incoming))
     if scene.conversation is None and not incoming.sender.name:
-        incoming = replace(incoming, sender=await channel.profile(key))
+        profile = await channel.profile(key)
+        incoming = replace(incoming, sender=Sender(profile.name, incoming.sender.language or profile.language))
     if scene.status == Status.AGENT or _quiet(scene.conversation, way.clock()):
         return await way.db.write(lambda connection: _keep(connection, way, key, scene, incoming))
     asked = meaning(incoming, scene.offered, channel.static_payloads)
@@ -221,8 +222,13 @@ def _engine_down(connection: Connection, way: Way, conversation: Row[Any], asked
         wanted = HandoffRequest("asked")
     else:
         wanted = HandoffRequest("engine_down")
-        handoff.say(connection, way, conversation, Reply(way.texts.say("engine_down", conversation.language)), now=now)
-    handoff.request(connection, way, conversation, wanted, who="bot", now=now)
+        sorry = [Reply(way.texts.say("engine_down", conversation.language))]
+        for one in _introduced(connection, way, conversation, "", sorry, now):
+            handoff.say(connection, way, conversation, one, now=now)
+    if conversation.status == Status.WAITING:
+        _still_waiting(connection, way, conversation, now)
+    else:
+        handoff.request(connection, way, conversation, wanted, who="bot", now=now)
 
 
 def _by_ourselves(
@@ -367,11 +373,16 @@ async def give_up(way: Way, key: ConversationKey) -> None:
     def work(connection: Connection) -> None:
         now = way.clock()
         row = events.next_of(connection, key)
-        if row is None:
+        if row is None or not events.finish(
+            connection, row.id, now, state=Inbound.ASIDE, problem="the turn failed; see the log"
+        ):
             return
-        events.finish(connection, row.id, now, state=Inbound.ASIDE, problem="the turn failed; see the log")
-        conversation = conversations.find(connection, key)
-        if conversation and conversation.status in (Status.BOT, Status.CLOSED):
+        language = way.team.languages[0]
+        conversation = conversations.find_or_begin(connection, key, Sender(), language=language, now=now)
+        messages.add_line(
+            connection, conversation.id, f"set_aside: {row.id}", case_id=conversation.case_id, now=now
+        )
+        if conversation.status in (Status.BOT, Status.CLOSED):
             _engine_down(connection, way, conversation, None, now)
 
     await way.db.write(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from bot.model.messages import Incoming
@@ -24,7 +25,7 @@ def meaning(incoming: Incoming, offered: Sequence[Sequence[QuickReply]], known: 
     on the platform. A payload that is neither was made up or is of another bot: it is no command to the engine.
     """
     if incoming.command:
-        return COMMANDS.get(incoming.command, incoming.text.lstrip("/"))
+        return COMMANDS.get(incoming.command) or _words(incoming.text)
     if incoming.payload and (incoming.payload in known or any(_has(one, incoming.payload) for one in offered)):
         return incoming.payload
     if incoming.location:
@@ -32,8 +33,12 @@ def meaning(incoming: Incoming, offered: Sequence[Sequence[QuickReply]], known: 
     if incoming.contact and incoming.contact.own:
         return "/share_contact"
     tapped = _tapped(incoming.text, offered)
-    # a leading slash would let a customer's text speak to the engine as a button does
-    return tapped.payload if tapped else incoming.text.lstrip("/# ").strip()
+    return tapped.payload if tapped else _words(incoming.text)
+
+
+def _words(text: str) -> str:
+    """A customer's text as words only: a leading slash, also behind blanks, would speak to the engine as a button."""
+    return re.sub(r"^[\s/#]+", "", text).rstrip()
 
 
 def _has(quick_replies: Sequence[QuickReply], payload: str) -> bool:
