@@ -30,12 +30,14 @@ class Child:
         self.process: asyncio.subprocess.Process | None = None
         self.answers = False
         self.starts = 0
+        self._heard_at: float | None = None
 
     async def keep_running(self) -> None:
         """Start it, and again when it ends, with growing pauses; until cancelled."""
         pause = FIRST_PAUSE
         while True:
             started = time.monotonic()
+            self._heard_at = None
             self.process = await self._spawn()
             self.starts += 1
             code = await self.process.wait()
@@ -57,6 +59,16 @@ class Child:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def heard(self, answers: bool) -> None:
+        """Note whether it answered just now."""
+        self.answers = answers
+        if answers:
+            self._heard_at = time.monotonic()
+
+    def silence(self) -> float:
+        """Seconds since it last answered; 0 while it has not answered yet: on a busy machine a start takes long."""
+        return 0.0 if self._heard_at is None else time.monotonic() - self._heard_at
 
     def kill(self, sign: int = signal.SIGKILL) -> None:
         """Signal the child and all that it started."""

@@ -45,7 +45,7 @@ class ChildrenSettings:
     engine_port: int = 5005
     actions_port: int = 5055
     #: Seconds until both must answer after a start.
-    start_timeout: float = 120.0
+    start_timeout: float = 180.0
 
     @property
     def python(self) -> Path:
@@ -147,16 +147,12 @@ class Children:
 
     async def _watch(self) -> None:
         """Ask both whether they answer: often until they do, then once a second."""
-        silent_since: dict[str, float] = {}
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), trust_env=False) as session:
             while True:
                 for child in self.children:
-                    child.answers = await answers(session, child.health)
-                    if child.answers:
-                        silent_since[child.name] = time.monotonic()
-                    elif time.monotonic() - silent_since.get(child.name, time.monotonic()) > HUNG_AFTER:
+                    child.heard(await answers(session, child.health))
+                    if child.silence() > HUNG_AFTER:
                         logger.error("%s has not answered for %.0f s, ending it", child.name, HUNG_AFTER)
-                        silent_since.pop(child.name)
                         child.kill()
                 await asyncio.sleep(1.0 if self.ready else 0.2)
 
@@ -180,9 +176,14 @@ async def main(verb: str) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, ended.set)
-    await children.start()
-    print(f"The engine answers at {children.engine_url}", flush=True)
-    await ended.wait()
+    start, end = asyncio.create_task(children.start()), asyncio.create_task(ended.wait())
+    await asyncio.wait({start, end}, return_when=asyncio.FIRST_COMPLETED)
+    if start.done():
+        await start
+        print(f"The engine answers at {children.engine_url}", flush=True)
+    await end
+    start.cancel()
+    await asyncio.gather(start, return_exceptions=True)
     await children.stop()
 
 
