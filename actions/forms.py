@@ -159,7 +159,9 @@ class FormCheck(CareAction):
         if strict and words.intent == "deny":
             # "No grazie" refuses to answer; "non va" is understood as a "no" too, and is not one.
             return bool(_NO.match(words.text))
-        return words.intent in _TOPICS - kept and words.confidence >= (_SURE_IF_STRICT if strict else _SURE)
+        # "Mah, vediamo" is no goodbye: leaving for good needs more than a guess.
+        sure = _SURE_IF_STRICT if strict and words.intent != "goodbye" else _SURE
+        return words.intent in _TOPICS - kept and words.confidence >= sure
 
     def not_read(
         self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker

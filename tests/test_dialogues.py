@@ -1,0 +1,164 @@
+"""Whole conversations with the real engine and the real actions: forms, and what people do in the middle of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.dialogue import Dialogue
+from bot.model.dialogue import Ask, Turn
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ASK_CODE = "codice cliente?"
+ASK_FACT = "le ultime 4 cifre"
+
+
+@dataclass
+class Conversation:
+    """One customer, turn after turn; the state is kept as the bot keeps it, cut and all."""
+
+    dialogue: Dialogue
+    language: str = "it"
+    turns: list[Turn] = field(default_factory=list)
+
+    async def say(self, text: str, **metadata: Any) -> Turn:
+        """The engine's answer to one message."""
+        turn_id = f"t-{len(self.turns)}"
+        told = {"language": self.language, "turn_id": turn_id, "first_turn": not self.turns, **metadata}
+        state = self.turns[-1].events if self.turns else []
+        self.turns.append(await self.dialogue.ask(Ask(turn_id, text, told, state)))
+        return self.turns[-1]
+
+    async def tap(self, title: str) -> Turn:
+        """Taps a quick reply of the last answer."""
+        offered = {reply.title: reply.payload for one in self.turns[-1].replies for reply in one.quick_replies}
+        return await self.say(offered[title])
+
+
+def words(turn: Turn) -> str:
+    """All the customer reads."""
+    return "\n".join(reply.text for reply in turn.replies)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def talk(engine_url: str) -> AsyncIterator[Conversation]:
+    async with Dialogue(engine_url) as dialogue:
+        yield Conversation(dialogue)
+
+
+async def test_a_personal_answer_after_the_identity_check(talk: Conversation) -> None:
+    assert ASK_CODE in words(await talk.say("a che punto è la mia attivazione?"))
+    assert ASK_FACT in words(await talk.say("vl 104 233"))
+    answer = await talk.say("0147")
+    assert "Giulia" in words(answer) and "ORD-70318" in words(answer)
+    assert answer.slots["verified_customer"] == "VL-104233"
+    # Checked once: the next personal question is answered at once.
+    assert "Nicola Lorusso" in words(await talk.say("e quando viene il tecnico?"))
+
+
+async def test_three_wrong_pairs_ask_a_person(talk: Conversation) -> None:
+    await talk.say("a che punto è la mia attivazione?")
+    assert "insieme non mi risultano" in words(await talk.say("VL-104233 9999"))
+    assert "insieme non mi risultano" in words(await talk.say("VL-999999 0147"))
+    last = await talk.say("VL-104233 1111")
+    assert last.handoff and (last.handoff.reason, last.handoff.topic) == ("identity_failed", "activation_status")
+    # The form is over: what comes next is a new message, not a fourth try.
+    again = await talk.say("VL-104233 0147")
+    assert "verified_customer" not in again.slots
+
+
+async def test_a_person_in_the_middle_of_a_form(talk: Conversation) -> None:
+    await talk.say("devo segnalare un guasto")
+    await talk.say("055 555 3107")
+    turn = await talk.say("voglio parlare con una persona")
+    assert turn.handoff and turn.handoff.reason == "asked"
+    after = await talk.say("grazie")
+    assert "Da quando" not in words(after)
+
+
+async def test_another_topic_in_the_middle_of_a_form(talk: Conversation) -> None:
+    await talk.say("a che punto è la mia attivazione?")
+    turn = await talk.say("ci sono guasti a Bari?")
+    assert "Poggiofranco" in words(turn)
+    assert "codice cliente" not in words(await talk.say("grazie"))
+
+
+async def test_small_talk_in_the_middle_then_the_same_question(talk: Conversation) -> None:
+    await talk.say("a che punto è la mia attivazione?")
+    await talk.say("VL-118457")
+    turn = await talk.say("sei un bot?")
+    assert "bot" in turn.replies[0].text and ASK_FACT in turn.replies[-1].text
+    assert "Marco" in words(await talk.say("2/11/1974"))
+
+
+async def test_never_mind_at_any_point(talk: Conversation) -> None:
+    for opening in ("a che punto è la mia attivazione?", "devo segnalare un guasto", "stato della linea"):
+        await talk.say(opening)
+        assert "lasciamo stare" in words(await talk.say("annulla"))
+    await talk.say("stato della linea")
+    assert "lasciamo stare" in words(await talk.tap("Lascia stare"))
+
+
+async def test_not_understood_twice_asks_a_person(talk: Conversation) -> None:
+    await talk.say("devo segnalare un guasto")
+    first = await talk.say("mah vediamo")
+    assert first.handoff is None and "prefisso" in words(first)
+    second = await talk.say("il gatto è sul tavolo")
+    assert second.handoff and second.handoff.reason == "not_understood"
+
+
+async def test_a_fault_from_the_first_word_to_the_promise(talk: Conversation) -> None:
+    await talk.say("non mi va internet, il numero è 055 555 3107")
+    await talk.tap("Da ieri")
+    await talk.say("il modem lampeggia rosso e non si collega niente")
+    turn = await talk.tap("Sera")
+    assert turn.promises and turn.promises[0].reference in words(turn)
+    assert turn.promises[0].reference.startswith("GU-")
+
+
+async def test_a_known_incident_then_write_to_me_when_it_is_fixed(talk: Conversation) -> None:
+    await talk.say("il telefono di casa è muto")
+    told = await talk.say("080 555 0147")
+    assert "conosciamo già" in words(told)
+    watching = (await talk.tap("Avvisami")).watches[0]
+    assert watching.subject == "incident:INC-1042"
+    check = await Conversation(talk.dialogue).say(watching.check)
+    assert check.watch_results == (("incident:INC-1042", True),) and check.replies == ()
+
+
+async def test_a_known_incident_reported_all_the_same(talk: Conversation) -> None:
+    await talk.say("non mi funziona internet")
+    await talk.say("0805550147")
+    assert "Da quando" in words(await talk.tap("Segnala lo stesso"))
+
+
+async def test_the_visit_is_moved_by_a_tap(talk: Conversation) -> None:
+    await talk.say("devo spostare l'appuntamento col tecnico")
+    await talk.say("VL-104233")
+    offered = await talk.say("12 marzo 1981")
+    moved = await talk.tap(offered.replies[-1].quick_replies[0].title)
+    assert "Spostato" in words(moved) and moved.promises[0].reference == "APT-5521"
+
+
+async def test_the_same_in_english(talk: Conversation) -> None:
+    talk.language = "en"
+    assert "customer code" in words(await talk.say("where is my order?"))
+    assert "top right" in words(await talk.tap("Where do I find it?"))
+    await talk.say("VL-151276")
+    answer = words(await talk.say("17/02/1988"))
+    assert "Emily" in answer and "active" in answer and "{" not in answer
+
+
+async def test_a_form_survives_a_long_conversation(talk: Conversation) -> None:
+    for _ in range(6):
+        await talk.say("ci sono guasti a Bari?")
+    await talk.say("a che punto è la mia attivazione?")
+    for _ in range(4):
+        assert ASK_CODE in words(await talk.say("sei un bot?"))
+    assert ASK_FACT in words(await talk.say("VL-104233"))
+    assert "Giulia" in words(await talk.say("0147"))
