@@ -24,7 +24,7 @@ PNG = drawn("Sara", size=(60, 60))
 
 @pytest.fixture
 def client_modules(request: pytest.FixtureRequest) -> Path:
-    """The folder with the installed client, kept in pytest's cache as long as the lock file stays the same."""
+    """The folder with the installed client, kept in the cache as long as the lock file stays the same."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("the outside check needs Node.js and npm (Debian: apt-get install nodejs npm)")
     lock = (HERE / "package-lock.json").read_bytes()

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -558,3 +559,32 @@ async def test_waiting_says_what_was_seen(sandbox: Sandbox) -> None:
     last: Bubble = await mario.waits_for("eccomi", since=asked)
     with pytest.raises(AssertionError):
         await mario.waits_for("eccomi", seconds=0.01, since=last)
+
+
+async def test_platforms_remember_over_a_restart(tmp_path: Path) -> None:
+    def anew() -> Sandbox:
+        return Sandbox(port=0, bot_url=lambda: "http://127.0.0.1:9", state_dir=tmp_path)
+
+    async with anew() as before:
+        mario, giulia = before.telegram.customer("Mario"), before.messenger.customer("Giulia Neri")
+        await mario.sends_photo(PNG)
+        await giulia.says("ciao")
+        await call(before, "sendMessage", chat_id=mario.id, text="a", reply_markup={"keyboard": [["Orari"]]})
+        persona = await graph(
+            before, "POST", "me/personas", name="Sara", profile_picture_url="http://x.example/s"
+        )
+    async with anew() as after:
+        assert after.telegram_settings.token == before.telegram_settings.token
+        assert after.telegram.updates.next_id > before.telegram.updates.next_id - 1
+        again = after.telegram.customers[mario.id]
+        assert [bubble.quick_replies for bubble in again.screen()] == [(), ("Orari",)]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(after.url + again.screen()[0].image) as got,
+        ):
+            assert await got.read() == PNG
+        assert (await call(after, "sendMessage", chat_id=mario.id, text="b"))["ok"]
+        assert "message_id" in await send(after, giulia.psid, persona_id=persona["id"])
+    (tmp_path / "sandbox" / "sandbox.json").write_text("{")
+    async with anew() as empty:
+        assert mario.id not in empty.telegram.customers

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from bot.sandbox.memory import Memory
 from bot.sandbox.messenger import Messenger, MessengerAccess
 from bot.sandbox.page.routes import Page
 from bot.sandbox.shelf import Shelf
@@ -21,11 +22,12 @@ LARGEST_UPLOAD = 60 * 1024 * 1024  # bytes
 
 
 class Sandbox:
-    """Stand-ins of Telegram and Messenger. Every instance makes its own tokens, obviously not real ones.
+    """Stand-ins of Telegram and Messenger. The tokens are made up, and obviously not real ones.
 
     `port` 0 takes a free one; it is known after `start()`. `bot_url` tells where the bot listens (Messenger's
     webhook is `/webhooks/messenger` there; Telegram's is what the bot sets). `state_dir` is where the page's
-    buttons leave what the demo systems read, None where there are none. `hurry` below 1 shortens the pauses
+    buttons leave what the demo systems read, and where the platforms keep what they know over a restart; with
+    None nothing is kept and every instance has tokens of its own. `hurry` below 1 shortens the pauses
     between tries to deliver to a webhook.
     """
 
@@ -41,6 +43,10 @@ class Sandbox:
         for side in self._sides:
             side.courier.pauses = tuple(pause * hurry for pause in side.courier.pauses)
         self._page = Page(self.telegram, self.messenger, listeners, state_dir=state_dir)
+        self._listeners = listeners
+        self._memory = (
+            Memory(state_dir / "sandbox", self.telegram, self.messenger, self._shelf) if state_dir else None
+        )
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -77,6 +83,10 @@ class Sandbox:
 
     async def start(self) -> None:
         """Listen on 127.0.0.1 (never elsewhere: everybody on the network could play customers)."""
+        if self._memory:
+            self._memory.load()
+            self._listeners.append(self._memory.note)
+        self._page.hand_out_phones()
         app = web.Application(client_max_size=LARGEST_UPLOAD)
         app.add_routes(self.telegram.routes())
         app.add_routes(self.messenger.routes())
@@ -93,6 +103,8 @@ class Sandbox:
     async def stop(self) -> None:
         """Stop delivering and listening. What was not acknowledged is forgotten."""
         self._page.close()
+        if self._memory and self._runner is not None:
+            self._memory.save()
         for side in self._sides:
             side.courier.forget()
         if self._session is not None:

@@ -82,7 +82,7 @@ class FaultsOnDemand:
         method: str | None = None,
         times: int = 1,
     ) -> None:
-        """Answer with an error and do nothing else. `code` is Graph's; without it, it follows from `status`."""
+        """Answer with an error and do nothing else. `code` is Graph's; it follows from `status` otherwise."""
         fault = Fault("status", method=method, status=status, retry_after=retry_after, code=code)
         self.faults.waiting.extend([fault] * times)
 

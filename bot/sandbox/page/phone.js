@@ -11,8 +11,12 @@ export class Phone extends Hand {
     this.read = '';
     this.atEnd = true;
     const log = this.one('[data-log]');
+    let before = 0;
     log.addEventListener('scroll', () => {
-      this.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+      // Only a hand scrolls up. A log that became shorter (buttons came) is not at its end either, but stays there.
+      if (log.scrollHeight - log.scrollTop - log.clientHeight < 60) this.atEnd = true;
+      else if (log.scrollTop < before) this.atEnd = false;
+      before = log.scrollTop;
     }, { passive: true });
     // Buttons, pictures and the keyboard change the height after the last bubble is drawn: stay at the end.
     const stay = new ResizeObserver(() => { if (this.atEnd) log.scrollTop = log.scrollHeight; });

@@ -33,7 +33,8 @@ class TelegramPhone:
 
     def __init__(self, side: Telegram) -> None:
         self._side = side
-        self.customer = self._somebody("it")
+        # Whoever had the phone last has it still, also after a restart.
+        self.customer = next(reversed(side.customers.values()), None) or self._somebody("it")
 
     def state(self) -> JSON:
         """Everything the page draws."""
@@ -85,7 +86,8 @@ class MessengerPhone:
 
     def __init__(self, side: Messenger) -> None:
         self._side = side
-        self.customer = self._somebody("it")
+        # Whoever had the phone last has it still, also after a restart.
+        self.customer = next(reversed(side.customers.values()), None) or self._somebody("it")
 
     def state(self) -> JSON:
         """Everything the page draws."""

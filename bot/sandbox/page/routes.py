@@ -34,7 +34,7 @@ POLICY = (
 
 
 class Page:
-    """The routes of the page. `state_dir` is where a closed incident is written, None without demo systems."""
+    """The routes of the page. A closed incident is written into `state_dir` (None without demo systems)."""
 
     def __init__(
         self,
@@ -44,10 +44,8 @@ class Page:
         *,
         state_dir: Path | None,
     ) -> None:
-        self._phones: dict[str, TelegramPhone | MessengerPhone] = {
-            "telegram": TelegramPhone(telegram),
-            "messenger": MessengerPhone(messenger),
-        }
+        self._telegram, self._messenger = telegram, messenger
+        self._phones: dict[str, TelegramPhone | MessengerPhone] = {}
         self._hints: JSON = yaml.safe_load(HINTS.read_text())
         self._texts: JSON = yaml.safe_load((HERE / "texts.yml").read_text())
         self._incidents = Incidents(self._hints["incidents"], state_dir)
@@ -64,6 +62,13 @@ class Page:
             web.post("/phone/{phone}/{act}", self._act),
             web.post("/incident/{incident}/{state}", self._set_incident),
         ]
+
+    def hand_out_phones(self) -> None:
+        """Put each phone into a customer's hands, once the platforms know whom they know."""
+        self._phones = {
+            "telegram": TelegramPhone(self._telegram),
+            "messenger": MessengerPhone(self._messenger),
+        }
 
     def close(self) -> None:
         """End the live streams."""
@@ -140,7 +145,7 @@ class Page:
         try:
             await act(given)
         except (Impossible, AssertionError, KeyError, ValueError, StopIteration) as trouble:
-            # AssertionError: the button is gone, or the customer blocked the bot, between drawing and tapping.
+            # AssertionError: a button gone, or the bot blocked, between drawing and tapping.
             return web.json_response({"error": str(trouble)}, status=409)
         return web.Response(status=204)
 

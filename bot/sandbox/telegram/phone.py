@@ -28,8 +28,8 @@ class TelegramCustomer(Watching):
         self.wrote = False
         self.blocked = False
         self._side = side
-        self._keyboard_from = ""
-        self._one_time = False
+        self.keyboard_from = ""
+        self.one_time = False
 
     async def starts(self, payload: str = "") -> Bubble:
         """Tap START (or a deep link with `payload`)."""
@@ -130,7 +130,7 @@ class TelegramCustomer(Watching):
         """See Watching.screen; the reply keyboard counts as the buttons of the bubble that brought it."""
         keys = tuple(button for row in self.keyboard for button in row)
         return [
-            replace(bubble, buttons=keys) if bubble.id == self._keyboard_from else bubble
+            replace(bubble, buttons=keys) if bubble.id == self.keyboard_from else bubble
             for bubble in self.phone.bubbles
         ]
 
@@ -148,9 +148,9 @@ class TelegramCustomer(Watching):
         """Show a message of the bot, and the keyboard it brings or takes away."""
         if markup and "keyboard" in markup:
             self.keyboard = [[_key(button) for button in row] for row in markup["keyboard"]]
-            self._keyboard_from, self._one_time = bubble.id, bool(markup.get("one_time_keyboard"))
+            self.keyboard_from, self.one_time = bubble.id, bool(markup.get("one_time_keyboard"))
         elif markup and "remove_keyboard" in markup:
-            self.keyboard, self._keyboard_from = [], ""
+            self.keyboard, self.keyboard_from = [], ""
         self.phone.add(bubble)
 
     # The pieces.
@@ -193,8 +193,8 @@ class TelegramCustomer(Watching):
         if self.blocked:
             raise AssertionError(f"{self.name} blocked the bot and can't write to it")
         self.wrote = True
-        if self._one_time:
-            self.keyboard, self._keyboard_from, self._one_time = [], "", False
+        if self.one_time:
+            self.keyboard, self.keyboard_from, self.one_time = [], "", False
         message = self._side.new_message(self, body, sender=self.user())
         bubble = self.phone.add(replace(bubble, id=str(message["message_id"]), ticks=1))
         taken = lambda: self.phone.tick(bubble.id, 2)  # noqa: E731

@@ -57,7 +57,7 @@ class Telegram(FaultsOnDemand):
         self.refused: list[Call] = []
         self.limits_rate = False
         self.session: aiohttp.ClientSession | None = None
-        self._last_message = secrets.randbelow(5_000)
+        self.last_message = secrets.randbelow(5_000)
         self._sent_at: deque[float] = deque()
 
     def customer(self, name: str = "Mario", language: str = "it") -> TelegramCustomer:
@@ -189,15 +189,15 @@ class Telegram(FaultsOnDemand):
 
     def new_message(self, customer: TelegramCustomer, body: JSON, *, sender: JSON) -> JSON:
         """A `Message` in the private chat with `customer`, with the next id, kept in the history."""
-        self._last_message += 1
+        self.last_message += 1
         message = {
-            "message_id": self._last_message,
+            "message_id": self.last_message,
             "from": sender,
             "chat": customer.chat(),
             "date": int(self.clock.now().timestamp()),
             **body,
         }
-        self.history[customer.id, self._last_message] = message
+        self.history[customer.id, self.last_message] = message
         return message
 
 

@@ -55,7 +55,7 @@ class Updates:
         self.last_error: tuple[datetime, str] | None = None
         self._clock = clock
         self._courier = courier
-        self._next_id = secrets.randbelow(900_000_000) + 1_000_000
+        self.next_id = secrets.randbelow(900_000_000) + 1_000_000
         self._poller: object = None
         self._news = asyncio.Event()
 
@@ -64,8 +64,8 @@ class Updates:
         wanted = kind in self.allowed if self.allowed else kind not in NOT_BY_DEFAULT
         if not wanted:
             return None
-        update = Update(self._next_id, queue, kind, body, self._clock.now(), taken)
-        self._next_id += 1
+        update = Update(self.next_id, queue, kind, body, self._clock.now(), taken)
+        self.next_id += 1
         self.pending.append(update)
         self._news.set()
         if self.webhook.url:
