@@ -162,7 +162,8 @@ def _keep_turn(
     conversations.keep_dialogue(connection, conversation.id, turn.events, now)
     if message_id is not None:
         messages.understood(connection, message_id, turn.intent, turn.confidence, turn.ranking)
-        messages.learn(connection, conversation.id, turn.slots, message_id, now)
+        learned = {name: value for name, value in turn.slots.items() if not _inner(name)}
+        messages.learn(connection, conversation.id, learned, message_id, now)
     _speak(connection, way, conversation, turn, incoming, now)
     messages.promise(
         connection,
@@ -258,8 +259,13 @@ def _by_ourselves(
 def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
     """Say once that what is written while waiting is read; saying it each time would bury the chat."""
     case = cases.get(connection, conversation.case_id)
-    since = [row for row in messages.history(connection, conversation.id, 20) if row.at >= case.waiting_since]
-    if sum(row.author == Author.CUSTOMER for row in since) > 1:
+    # of this case, and since it waits: the words that led to it may bear the same time, or a later one
+    since = [
+        row
+        for row in messages.history(connection, conversation.id, 20)
+        if row.author == Author.CUSTOMER and row.case_id == case.id and row.at >= case.waiting_since
+    ]
+    if len(since) > 1:
         return
     text = way.texts.say("added", conversation.language, number=case.number)
     handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
@@ -438,6 +444,11 @@ def _language(way: Way, scene: Scene, incoming: Incoming, asked: str | None) -> 
 
 def _quiet(conversation: Row[Any] | None, now: datetime) -> bool:
     return bool(conversation and conversation.quiet_until and conversation.quiet_until > now)
+
+
+def _inner(slot: str) -> bool:
+    """Is it the dialogue's own bookkeeping, and nothing that was learned about the customer?"""
+    return slot.startswith("_") or slot in ("language", "requested_slot", "session_started_metadata")
 
 
 def _who(wanted: HandoffRequest) -> str:

@@ -88,7 +88,8 @@ def request(
     if conversation.status == Status.WAITING:
         return cases.get(connection, conversation.case_id)
     last = cases.latest(connection, conversation.id)
-    fresh = bool(last and last.closed_at and last.owner_id and now - last.closed_at < FRESH)
+    owner = agents.get(connection, last.owner_id) if last and last.owner_id else None
+    fresh = bool(last and last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
     if last and fresh:
         cases.change(connection, last.id, closed_at=None, outcome=None, waiting_since=now, reassured_at=None)
         case = cases.get(connection, last.id)
@@ -301,7 +302,7 @@ def with_way_to_a_person(way: Way, said: Reply, language: str) -> Reply:
 
 
 def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
-    conversation = conversations.get(connection, conversation_id)
+    conversation = conversations.get(connection, conversation_id, hold=True)
     if conversation is None:
         raise Refused("no such conversation")
     return conversation

@@ -16,23 +16,23 @@ from bot.store.tables import conversations, customers, dialogues, live, moves
 NAME = 200  # characters of a customer's name: PostgreSQL refuses a longer one, and with it the message
 
 
-def find(connection: Connection, key: ConversationKey) -> Row[Any] | None:
-    """The conversation's row, None before the first message."""
-    return connection.execute(
-        select(conversations).where(conversations.c.channel == key.channel, conversations.c.chat == key.chat)
-    ).first()
+def find(connection: Connection, key: ConversationKey, *, hold: bool = False) -> Row[Any] | None:
+    """The conversation's row, None before the first message. `hold`: nobody else changes it until the commit."""
+    query = select(conversations).where(conversations.c.channel == key.channel, conversations.c.chat == key.chat)
+    return connection.execute(query.with_for_update() if hold else query).first()
 
 
-def get(connection: Connection, conversation_id: int) -> Row[Any] | None:
-    """The conversation's row by its id."""
-    return connection.execute(select(conversations).where(conversations.c.id == conversation_id)).first()
+def get(connection: Connection, conversation_id: int, *, hold: bool = False) -> Row[Any] | None:
+    """The conversation's row by its id. `hold`: nobody else changes it until the commit."""
+    query = select(conversations).where(conversations.c.id == conversation_id)
+    return connection.execute(query.with_for_update() if hold else query).first()
 
 
 def find_or_begin(
     connection: Connection, key: ConversationKey, sender: Sender, *, language: str, now: datetime
 ) -> Row[Any]:
-    """The conversation's row, begun (with a customer of its own) where there is none."""
-    found = find(connection, key)
+    """The conversation's row, held; begun (with a customer of its own) where there is none."""
+    found = find(connection, key, hold=True)
     name = sender.name[:NAME]
     if found is None:
         customer = connection.execute(insert(customers).values(name=name, created_at=now)).inserted_primary_key
@@ -52,7 +52,7 @@ def find_or_begin(
         )
         if not new:  # another process began it at the same moment
             connection.execute(delete(customers).where(customers.c.id == customer[0]))
-        found = find(connection, key)
+        found = find(connection, key, hold=True)
         assert found
     elif name:
         connection.execute(

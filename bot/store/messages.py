@@ -165,9 +165,11 @@ def offered(connection: Connection, conversation_id: int, *, messages_back: int 
 
 
 def learn(connection: Connection, conversation_id: int, slots: dict[str, Any], message_id: int, now: datetime) -> None:
-    """Keep what a turn learned, each fact with the message it came from; a fact told again replaces the old one."""
+    """Keep what a turn learned, each fact with the message it came from; told again it replaces, None takes it back."""
     for name, value in slots.items():
         connection.execute(delete(facts).where(facts.c.conversation_id == conversation_id, facts.c.name == name))
+        if value is None:
+            continue
         connection.execute(
             insert(facts).values(conversation_id=conversation_id, name=name, value=value, message_id=message_id, at=now)
         )
@@ -205,11 +207,11 @@ def promise(
 
 
 def open_promises(connection: Connection, conversation_ids: Sequence[int]) -> list[Row[Any]]:
-    """Promises not yet kept, the next due first."""
+    """Promises not yet kept, overdue ones too, the next due first."""
     return list(
         connection.execute(
             select(promises)
-            .where(promises.c.conversation_id.in_(conversation_ids), promises.c.state == "open")
+            .where(promises.c.conversation_id.in_(conversation_ids), promises.c.state.in_(["open", "due"]))
             .order_by(promises.c.due_at)
         )
     )
