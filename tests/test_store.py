@@ -221,7 +221,7 @@ async def test_odd_texts_come_back_as_they_were(db: Database, odd: str) -> None:
         to = conversation(connection)
         incoming = Incoming(ConversationKey("paper", "1"), "e1", NOW, text=odd, payload=odd[:900])
         key = messages.add_incoming(connection, to.id, incoming, event_id=1, case_id=None, now=NOW)
-        messages.learn(connection, to.id, {"town": odd, "gone": None, "n": [1, {"a": odd}]}, key, NOW)
+        messages.learn(connection, to.id, {"town": odd, "n": [1, {"a": odd}]}, key, NOW)
         conversations.keep_dialogue(connection, to.id, [{"event": "user", "text": odd}], NOW)
         messages.add_line(connection, to.id, odd, author=Author.NOTE, now=NOW)
 
@@ -232,7 +232,7 @@ async def test_odd_texts_come_back_as_they_were(db: Database, odd: str) -> None:
         first, note = messages.history(connection, to.id)
         assert (first.text, first.payload or "", note.text) == (odd, odd[:900], odd)
         learned = {fact.name: fact.value for fact in messages.facts_of(connection, to.id)}
-        assert learned == {"town": odd, "gone": None, "n": [1, {"a": odd}]}
+        assert learned == {"town": odd, "n": [1, {"a": odd}]}
         assert conversations.dialogue(connection, to.id) == [{"event": "user", "text": odd}]
 
     await db.write(write)
@@ -359,11 +359,12 @@ async def test_edits_and_reads_touch_only_what_they_mean(db: Database) -> None:
     await db.write(work)
 
 
-async def test_a_fact_told_again_replaces_the_old_one(db: Database) -> None:
+async def test_a_fact_told_again_replaces_the_old_one_and_none_takes_it_back(db: Database) -> None:
     def work(connection: Connection) -> Any:
         to = conversation(connection)
         messages.learn(connection, to.id, {"town": "Roma", "cap": "00100"}, 1, NOW)
-        messages.learn(connection, to.id, {"town": "Pisa"}, 2, NOW)
+        messages.learn(connection, to.id, {"town": "Pisa", "street": "x"}, 2, NOW)
+        messages.learn(connection, to.id, {"street": None, "never": None}, 3, NOW)
         return [(f.name, f.value, f.message_id) for f in messages.facts_of(connection, to.id)]
 
     assert await db.write(work) == [("cap", "00100", 1), ("town", "Pisa", 2)]
