@@ -575,7 +575,7 @@ async def test_platforms_remember_over_a_restart(tmp_path: Path) -> None:
         )
     async with anew() as after:
         assert after.telegram_settings.token == before.telegram_settings.token
-        assert after.telegram.updates.next_id > before.telegram.updates.next_id - 1
+        assert after.telegram.updates.next_id == before.telegram.updates.next_id
         again = after.telegram.customers[mario.id]
         assert [bubble.quick_replies for bubble in again.screen()] == [(), ("Orari",)]
         async with (
