@@ -110,6 +110,9 @@ class Children:
             "PYTHONPATH": root,
             "PYTHONUNBUFFERED": "1",
             "RASA_TELEMETRY_ENABLED": "false",
+            # Rasa's training cache gives back the classifier under its old number when config.yml's pipeline has
+            # changed: the model is written without an error and cannot be loaded. Training is short without it.
+            "RASA_MAX_CACHE_SIZE": "0",
             "LOG_LEVEL": "WARNING",
             "LOG_LEVEL_LIBRARIES": "ERROR",
             "SANIC_HOST": "127.0.0.1",
