@@ -63,7 +63,9 @@ async def first_agents(way: Way, *, demo: bool) -> list[Credentials] | None:
     return new if await way.db.write(work) else None
 
 
-async def add_agent(way: Way, login: str, *, name: str, role: str = "agent", password: str | None = None) -> Credentials:
+async def add_agent(
+    way: Way, login: str, *, name: str, role: str = "agent", password: str | None = None
+) -> Credentials:
     """A new person, with a drawn picture and, unless given, a generated password.
 
     Raises Refused: bad_login, bad_name, bad_role, bad_password, login_taken.

@@ -86,7 +86,7 @@ def _form(request: web.Request, goal: str, *, problem: str = "", status: int = 2
     knock = request.cookies.get(KNOCK) or secrets.token_urlsafe(24)
     response = render(
         desk, request, "login.html", status=status, goal=goal, knock=knock, problem=problem,
-        login=values.get("login", ""), minutes=values.get("minutes", 0),
+        login=values.get("login", ""), minutes=values.get("minutes", 0), me=None, csrf="",
     )  # fmt: skip
     _set_cookie(response, KNOCK, knock, secure=desk.secure)
     return response

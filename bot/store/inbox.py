@@ -91,7 +91,7 @@ def listed(connection: Connection, tab: str, agent_id: int, *, after: str | None
     """Conversations of a tab: waiting and mine, the longest waiting first; all, the newest first."""
     key = _key(after)
     if tab == "waiting":
-        order = [cases.c.waiting_since, _c.id]
+        order: list[ColumnElement[Any]] = [cases.c.waiting_since, _c.id]
         query = _rows().where(_c.status == Status.WAITING)
         query = _later(query, order, key, (Time, None)).order_by(*order)
     elif tab == "mine":
