@@ -1,5 +1,6 @@
 """What was not understood: asked once in other words, the second time in a row a person is asked."""
 
+import re
 from typing import ClassVar
 
 from rasa_sdk import Tracker
@@ -8,9 +9,11 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.ask_human import last_topic
 from actions.backends import Backends
-from actions.common import CareAction, Event, end_form, hand_off
+from actions.common import CareAction, Event, end_form, hand_off, text
 from actions.stores import follows_a_store
 
+#: A thumb up or a heart needs no words: the tokenizer drops it, and "I didn't get that" would be a poor answer.
+KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍\u2764\ufe0f🏻-🏿]+")
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
 
@@ -28,6 +31,9 @@ class NotUnderstood(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
         form = tracker.active_loop_name
+        if KIND_SIGN.fullmatch(text(tracker)):
+            dispatcher.utter_message(response="utter_thank_aside" if form else "utter_thank")
+            return [FollowupAction(form or "action_listen")]
         if not form and follows_a_store(tracker):
             return [FollowupAction("store_form")]
         if missed_before(tracker):
@@ -63,8 +69,8 @@ def missed_before(tracker: Tracker) -> bool:
             turns_back += 1
             if turns_back == 2:
                 return missed
-        elif turns_back == 1 and (kind == "session_started" or event.get("name") == "action_store"):
-            # A shop was told in that turn: what the model did not know was understood after all.
+        elif turns_back == 1 and (kind == "session_started" or event.get("name") == "action_store" or thanked(event)):
+            # A shop was told in that turn, or a kind sign answered: it was understood after all.
             return False
         elif turns_back == 1 and kind == "bot" and "handoff" in ((event.get("data") or {}).get("custom") or {}):
             # After a person took over the count begins anew: a second person would not help more than the first.
@@ -72,3 +78,8 @@ def missed_before(tracker: Tracker) -> bool:
         elif turns_back == 1 and kind == "action" and event.get("name") in MISSES:
             missed = True
     return False
+
+
+def thanked(event: Event) -> bool:
+    """True when the bot answered a kind sign here."""
+    return str((event.get("metadata") or {}).get("utter_action")).startswith("utter_thank")

@@ -10,7 +10,7 @@ from actions.backends import Backends
 from actions.backends.catalogue import Product, Stock
 from actions.common import CareAction, Event, entity, language, text
 from actions.forms import Events, FormCheck, Said
-from actions.products import Found, find_kind, find_product
+from actions.products import Found, by_budget, find_kind, find_product
 from actions.towns import Town, find_town
 from actions.words import euros
 
@@ -33,17 +33,21 @@ class PriceAvailability(CareAction):
         """See CareAction."""
         products = await systems.catalogue.products()
         said = text(tracker)
+        kind = entity(tracker, "product_kind") or find_kind(said)
+        if kind == "other":
+            dispatcher.utter_message(response="utter_price_not_listed")
+            return []
         found = wanted(tracker, products)
         if found.product:
             town = find_town(said) if not said.startswith("/") else None
             await self._one(dispatcher, tracker, systems, found.product, town)
             return [SlotSet("product", found.product.id)]
-        kind = "phone" if found.other_model else entity(tracker, "product_kind") or find_kind(said)
-        listed = [product for product in products if product.kind == kind][:LISTED]
+        kind = "phone" if found.other_model else kind
+        listed = by_budget(said, [product for product in products if product.kind == kind])[:LISTED]
         if listed:
             say_list(dispatcher, language(tracker), listed, "other_model" if found.other_model else f"list_{kind}")
         else:
-            dispatcher.utter_message(response="utter_price_not_listed" if kind == "usage" else "utter_price_which")
+            dispatcher.utter_message(response="utter_price_which")
         return []
 
     async def _one(

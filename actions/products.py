@@ -10,9 +10,11 @@ from actions.towns import plain
 
 #: How alike (0-100) words must be to a product's name. Names of up to SHORT letters must be exact.
 ALIKE, SHORT = 84.0, 4
-#: Kinds by the words used; the first that matches counts. "usage" is what the catalogue does not hold.
+#: Kinds by the words used; the first that matches counts. "other" is what the catalogue does not hold, also when it
+#: is for something that it holds: a cover for an iPhone, roaming with an offer.
 KINDS = (
-    ("usage", r"\b(roaming|estero|svizzera|albania|chiamare in|call(s|ing)? abroad|switzerland)\b"),
+    ("other", r"\b(roaming|estero|svizzera|albania|chiamare in|call(s|ing)? abroad|switzerland|cover|custodi\w+|tablet"
+              r"|ipad|caricabatterie?|caricator\w|chargers?|pellicol\w|auricolari|cuffie|headphones|smartwatch|tv)\b"),
     ("phone", r"\b(telefon\w*|cellular\w*|smartphone\w*|phones?|novita telefoni|android)\b"),
     ("home", r"\b(internet|casa|adsl|fibra|fiber|fibre|broadband|home)\b"),
     ("mobile", r"\b(mobile|giga|tariff\w*|minuti|data plan|plans?|unlimited|gb|numero|operatore)\b"),
@@ -51,9 +53,21 @@ def find_product(text: str, products: list[Product]) -> Found:
 
 
 def find_kind(text: str) -> str | None:
-    """home, mobile, phone, extra, usage; None when the words name no kind."""
+    """home, mobile, phone, extra, other; None when the words name no kind."""
     words = plain(text)
     return next((kind for kind, pattern in KINDS if re.search(pattern, words)), None)
+
+
+def by_budget(text: str, products: list[Product]) -> list[Product]:
+    """Products in the order that fits "sui 300 euro" (dearest first within it) or "economico"; else as they were."""
+    words = plain(text)
+    amount = re.search(r"\b(\d{2,4}) ?(euro|eur|e)\b", plain(text.replace("€", " euro ")))
+    cheapest = sorted(products, key=lambda product: product.price)
+    if amount:
+        # "Around 300" takes 329 as well.
+        limit = float(amount[1]) * 1.1
+        return [product for product in reversed(cheapest) if product.price <= limit] or cheapest
+    return cheapest if re.search(r"\b(econom\w+|cheap\w*|costa(no)? poco|meno caro)\b", words) else products
 
 
 def _occurs(words: list[str], target: str) -> int:

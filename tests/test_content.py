@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("domain", "nlu", "stories", "tests/content", "actions")
@@ -162,3 +163,11 @@ def test_a_mistake_is_told(content: Path, mistakes: Callable[[Path], list[str]],
     make(content)
     found = mistakes(content)
     assert any(sentence in told for told in found), found
+
+
+def test_the_everyday_topics_are_the_same_wherever_they_are_offered() -> None:
+    offered = []
+    for file, response in (("small_talk", "utter_greet"), ("fallback", "utter_rephrase")):
+        text = (ROOT / "domain" / f"{file}.yml").read_text(encoding="utf-8")
+        offered.append([one["buttons"] for one in yaml.safe_load(text)["responses"][response]])
+    assert offered[0] == offered[1]

@@ -102,6 +102,14 @@ def test_not_understood_in_a_form_keeps_it_the_first_time_and_ends_it_the_second
     assert second.custom("handoff") and second.ends_form
 
 
+def test_a_thumb_up_is_thanked_for_and_not_counted(actions: ActionServer) -> None:
+    answer = actions.call("action_not_understood", text="👍🏻", intent="nlu_fallback")
+    assert answer.said == ["utter_thank"]
+    bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_thank"}}
+    before = [*user("nlu_fallback", "👍🏻"), {"event": "action", "name": "action_not_understood"}, bot]
+    assert not_understood(actions, before).said == ["utter_rephrase"]
+
+
 def test_rasas_own_fallback_answers_too(actions: ActionServer) -> None:
     answer = actions.call("action_default_fallback", text="xyz")
     assert answer.said == ["utter_rephrase"] and follows(answer) == ["action_listen"]

@@ -47,6 +47,7 @@ def test_products_are_known_by_how_people_call_them(actions: ActionServer, text:
         ("tariffe con tanti giga", "utter_price_list_mobile"),
         ("che offerte avete", "utter_price_which"),
         ("roaming in svizzera quanto si paga", "utter_price_not_listed"),
+        ("avete cover per l'iphone 17?", "utter_price_not_listed"),
     ],
 )
 def test_what_is_not_one_product_gets_the_next_best_thing(actions: ActionServer, text: str, said: str) -> None:
@@ -59,6 +60,12 @@ def test_a_list_has_a_button_for_each_product(actions: ActionServer) -> None:
     assert answer["list"].startswith("Viva Mobile 9,99 €, ")
     assert answer["buttons"][0] == {"title": "Viva Mobile", "payload": '/price_availability{"product": "viva-mobile"}'}
     assert all(len(button["title"]) <= 20 for button in answer["buttons"])
+
+
+def test_a_budget_chooses_what_is_listed(actions: ActionServer) -> None:
+    around = price(actions, "vorrei un telefono sui 400 euro").response("utter_price_list_phone")
+    assert around["list"] == "Samsung Galaxy A56 379 €, Redmi Note 14 199 €"
+    assert price(actions, "un telefono a 50€").response("utter_price_list_phone")["list"].startswith("Redmi")
 
 
 def test_price_and_delivery(actions: ActionServer) -> None:
