@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,19 +62,29 @@ class Delivering:
         self._paces = {name: Pace(channel.limits.per_second) for name, channel in way.channels.items()}
         self._calls: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._ended = asyncio.Event()
+        self._ended.set()
 
     async def run(self) -> None:
         """Deliver until stopped."""
-        while not self._stopping:
-            bell = self._way.outgoing.next()
-            try:
-                claimed = await self.deliver_due()
-                seconds = 0.0 if claimed == AT_ONCE else await self._idle_seconds()
-            except Exception:
-                log.exception("rows to send could not be read")
-                seconds = IDLE
-            if seconds:
-                await wait_for(bell, seconds)
+        self._ended.clear()
+        try:
+            while not self._stopping:
+                await self._look()
+        finally:
+            self._ended.set()
+
+    async def _look(self) -> None:
+        """Send what is due, then wait until more may be."""
+        bell = self._way.outgoing.next()
+        try:
+            claimed = await self.deliver_due()
+            seconds = 0.0 if claimed == AT_ONCE else await self._idle_seconds()
+        except Exception:
+            log.exception("rows to send could not be read")
+            seconds = IDLE
+        if seconds:
+            await wait_for(bell, seconds)
 
     async def deliver_due(self) -> int:
         """Claim the rows that are due and start their calls; how many."""
@@ -94,6 +104,7 @@ class Delivering:
         """Claim nothing more and finish the calls under way."""
         self._stopping = True
         self._way.outgoing.ring()
+        await self._ended.wait()  # a claim under way: its rows would look as if their calls had been made
         if self._calls:
             await asyncio.wait(self._calls, timeout=LEASE.total_seconds())
 
@@ -134,12 +145,16 @@ class Delivering:
         wrote = row.last_customer_at
         if part.image and part.image.startswith("people/"):
             await self._picture(row.agent_id)
-            part = part.__class__(part.text, part.quick_replies, str(self._way.cache / Path(part.image).name))
+            part = replace(part, image=str(self._way.cache / Path(part.image).name))
+        speaker = await self._speaker(channel, row.agent_id) if row.agent_id else None
+        if speaker and channel.abilities.personas and not speaker.handle:
+            named = f"{speaker.name}: {part.text}"  # the face was refused: never anonymous all the same
+            part = replace(part, text=named if len(named) <= channel.limits.text else part.text)
         return Delivery(
             key=ConversationKey(row.channel, row.chat),
             part=part,
             row=str(row.id),
-            speaker=await self._speaker(channel, row.agent_id) if row.agent_id else None,
+            speaker=speaker,
             human=row.author == Author.AGENT,
             within_window=window is None or (wrote is not None and now - wrote < window),
         )
@@ -156,7 +171,11 @@ class Delivering:
             return None
         if handle is None and channel.abilities.personas:
             await self._picture(agent_id)
-            handle = await channel.register(speaker_of(self._way, agent))
+            try:
+                handle = await channel.register(speaker_of(self._way, agent))
+            except SendError as error:
+                # what the person wrote must arrive; the next message tries again to show the face
+                log.warning("agent=%s is not known to %s: %s", agent.id, channel.name, error.reason)
             if handle is not None:
                 made = handle
                 await self._way.db.write(lambda connection: agents.keep_handle(connection, agent, channel.name, made))

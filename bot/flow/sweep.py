@@ -71,10 +71,11 @@ class Sweeping:
 async def _lost_calls(way: Way, *, everything: bool = False) -> None:
     """Calls whose sender died, and ambiguous ones whose echo did not come."""
     now = way.clock()
+    echoing = [name for name, channel in way.channels.items() if channel.abilities.echoes]
 
     def work(connection: Connection) -> None:
-        outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT if not everything else timedelta())
-        outgoing.resend_ambiguous(connection, now)
+        outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT, echoing=echoing)
+        outgoing.resend_ambiguous(connection, now, echoing=echoing)
 
     await way.db.write(work)
     way.outgoing.ring()

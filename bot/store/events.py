@@ -14,7 +14,7 @@ from bot.model.states import Inbound
 from bot.store.tables import events
 
 #: In the words of the index on new events: SQLite uses it only where it sees that its condition holds.
-_NEW = events.c.state == literal_column(f"'{Inbound.NEW}'")
+NEW = events.c.state == literal_column(f"'{Inbound.NEW}'")
 
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
@@ -50,7 +50,7 @@ def put(
 def waiting(connection: Connection) -> list[ConversationKey]:
     """Conversations with events nobody has worked on yet, the longest waiting first."""
     rows = connection.execute(
-        select(events.c.channel, events.c.chat).where(_NEW).order_by(events.c.id)
+        select(events.c.channel, events.c.chat).where(NEW).order_by(events.c.id)
     )
     return list(dict.fromkeys(ConversationKey(row.channel, row.chat) for row in rows))
 
@@ -59,7 +59,7 @@ def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:
     """The conversation's oldest event that nobody has worked on yet."""
     return connection.execute(
         select(events)
-        .where(_NEW, events.c.channel == key.channel, events.c.chat == key.chat)
+        .where(NEW, events.c.channel == key.channel, events.c.chat == key.chat)
         .order_by(events.c.at, events.c.id)
         .limit(1)
     ).first()

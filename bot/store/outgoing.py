@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     literal_column,
     select,
     update,
@@ -25,7 +26,8 @@ from sqlalchemy import (
 from bot.model.replies import Part, QuickReply
 from bot.model.states import Author, Sending, Status
 from bot.store.conversations import tell
-from bot.store.tables import conversations, messages, outgoing
+from bot.store.events import NEW
+from bot.store.tables import Time, conversations, events, messages, outgoing
 
 OPEN = (Sending.PENDING, Sending.SENDING, Sending.LATER, Sending.AMBIGUOUS)
 
@@ -190,25 +192,42 @@ def echoed(connection: Connection, outgoing_id: int, conversation_id: int, platf
     return True
 
 
-def orphaned(connection: Connection, now: datetime, *, everything: bool, wait: timedelta) -> None:
-    """Rows whose sender died are ambiguous: the call may have been made. `wait` leaves time for an echo.
+def orphaned(
+    connection: Connection, now: datetime, *, everything: bool, wait: timedelta, echoing: Collection[str]
+) -> None:
+    """Rows whose sender died are ambiguous: the call may have been made. `wait` leaves time for an echo, on the
+    channels (`echoing`) where there are any.
 
     `everything`: no other process sends (one machine, at start), so every claimed row is an orphan.
     """
     lost = and_(_open(outgoing), outgoing.c.state == Sending.SENDING)
+    due = case((_on(echoing), literal(now + wait, Time)), else_=literal(now, Time))
     connection.execute(
         update(outgoing)
         .where(lost if everything else and_(lost, outgoing.c.lease_until < now))
-        .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=now + wait)
+        .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=due)
     )
 
 
-def resend_ambiguous(connection: Connection, now: datetime) -> None:
-    """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed."""
+def resend_ambiguous(connection: Connection, now: datetime, *, echoing: Collection[str]) -> None:
+    """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed.
+
+    While something of an `echoing` channel is stored and not yet read, it may be the echo: not before.
+    """
+    unread = _on(echoing, events.c.channel == conversations.c.channel, events.c.chat == conversations.c.chat, NEW)
     connection.execute(
         update(outgoing)
-        .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now)
+        .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now, ~unread)
         .values(state=case((outgoing.c.resent, Sending.FAILED), else_=Sending.PENDING), resent=True)
+    )
+
+
+def _on(channels: Collection[str], *also: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Is the row's conversation on one of these channels?"""
+    return exists(
+        select(conversations.c.id)
+        .where(conversations.c.id == outgoing.c.conversation_id, conversations.c.channel.in_(channels), *also)
+        .correlate(outgoing)
     )
 
 
