@@ -476,7 +476,7 @@ async def test_ambiguous_rows_are_sent_once_more_then_fail(db: Database) -> None
             await db.write(
                 lambda c, row=row: outgoing.not_sent(c, row, Sending.AMBIGUOUS, "time-out", NOW, due_at=NOW)
             )
-        await db.write(lambda c: outgoing.resend_ambiguous(c, NOW))
+        await db.write(lambda c: outgoing.resend_ambiguous(c, NOW, echoing=[]))
         row = await db.read(lambda c: c.execute(select(tables.outgoing)).one())
         states.append((row.state, row.resent))
     assert states == [("pending", True), ("failed", True), ("failed", True)]
@@ -493,9 +493,9 @@ async def test_only_rows_whose_lease_ended_are_orphans(db: Database) -> None:
         return list(connection.execute(select(tables.outgoing.c.state).order_by(tables.outgoing.c.id)).scalars())
 
     later = NOW + LEASE + timedelta(seconds=1)
-    await db.write(lambda c: outgoing.orphaned(c, later, everything=False, wait=timedelta()))
+    await db.write(lambda c: outgoing.orphaned(c, later, everything=False, wait=timedelta(), echoing=[]))
     assert await db.read(states) == ["ambiguous", "sending"]
-    await db.write(lambda c: outgoing.orphaned(c, later, everything=True, wait=timedelta()))
+    await db.write(lambda c: outgoing.orphaned(c, later, everything=True, wait=timedelta(), echoing=[]))
     assert await db.read(states) == ["ambiguous", "ambiguous"]
 
 
@@ -553,8 +553,8 @@ async def test_no_turn_reads_a_whole_table(db: Database, plans: list[tuple[str, 
         outgoing.not_sent(connection, out, Sending.LATER, "x", NOW, due_at=NOW)
         outgoing.sent(connection, out, "p", NOW)
         outgoing.next_due(connection)
-        outgoing.orphaned(connection, NOW, everything=False, wait=LEASE)
-        outgoing.resend_ambiguous(connection, NOW)
+        outgoing.orphaned(connection, NOW, everything=False, wait=LEASE, echoing=["paper"])
+        outgoing.resend_ambiguous(connection, NOW, echoing=["paper"])
         cases.of_customer(connection, to.customer_id)
         cases.latest(connection, to.id)
 
