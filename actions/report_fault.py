@@ -12,7 +12,8 @@ from actions.common import CareAction, entity, hand_off, language, now, promise,
 from actions.facts import find_phone
 from actions.forms import Events, FormCheck, Said, ask
 from actions.identity import own_lines
-from actions.line_status import say_incident, tell
+from actions.incidents import say_incident
+from actions.line_status import tell
 from actions.places import look, transit_name
 from actions.when import say_moment
 
