@@ -84,8 +84,8 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
 async def nobody_came(way: Way) -> None:
     """Tell a customer once that it takes longer, when the team is there and nobody took the case."""
     now = way.clock()
-    if way.team.opens(now):
-        return
+    if way.team.opens(now) or way.team.opens(now - NOBODY_CAME):
+        return  # just opened: nobody could have come yet
 
     def work(connection: Connection) -> bool:
         rows = connection.execute(
@@ -124,7 +124,7 @@ async def watched(way: Way) -> None:
             )
         except EngineDown as error:
             log.warning("watch: %s", error)
-            return
+            continue  # perhaps only this one's system is down
         if dict(turn.watch_results).get(subject, True):
             continue
         for key in await way.db.write(partial(_over, way=way, subject=subject)):
