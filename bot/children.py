@@ -118,6 +118,9 @@ class Children:
             "SANIC_HOST": "127.0.0.1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
+            # One thread: the matrices are small, and threads that wait for each other burn the bot's core.
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
             "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
             "PYTHONWARNINGS": "ignore::DeprecationWarning",
             "ACTIONS_URL": f"http://127.0.0.1:{self._settings.actions_port}/webhook",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import socket
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 
+from bot.child import port_is_free
 from bot.children import Children, ChildrenSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,10 +16,14 @@ pytest_plugins = ("no_skips", "databases", "flow_support")
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on now.
+
+    Below those that systems give to outgoing connections: one of these could take it while a model is trained.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        if port_is_free(port):
+            return port
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
