@@ -135,7 +135,8 @@ def turn_answer(message: UserMessage, state: RequestState, model_id: str | None)
         raise TurnFailed(state.failures[0])
     if state.result is None or model_id is None:
         raise TurnFailed("no model is loaded")
-    said = state.result.get_last_event_for(UserUttered)
+    # Of all events: the tracker's own search leaves out messages that a form took.
+    said = next((event for event in reversed(state.result.events) if isinstance(event, UserUttered)), None)
     parsed = said.parse_data if said else {}
     messages = [{k: v for k, v in m.items() if k != "recipient_id"} for m in message.output_channel.messages]
     return {

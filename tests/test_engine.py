@@ -95,6 +95,8 @@ async def test_a_form_survives_the_cut(dialogue: Dialogue) -> None:
     assert len(turn.events) < 60
     turn = await dialogue.ask(ask('/inform{"tone": "sim"}', turn.events))
     assert texts(turn) == ["Fatto: sim, Milano"]
+    # the form took the message; what it was understood as is still this turn's, not an earlier one's
+    assert turn.intent == "inform"
 
 
 async def test_conversations_at_the_same_time_do_not_mix(dialogue: Dialogue) -> None:
