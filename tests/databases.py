@@ -104,9 +104,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy from."""
-    file = tmp_path_factory.mktemp("store") / "migrated.db"
-    _migrated(f"sqlite:///{file}")
-    return file
+    return migrated_file(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -128,6 +126,12 @@ def db(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+def migrated_file(folder: Path) -> Path:
+    """A new migrated SQLite file."""
+    _migrated(f"sqlite:///{folder / 'migrated.db'}")
+    return folder / "migrated.db"
 
 
 def _migrated(url: str) -> None:
