@@ -1,0 +1,15 @@
+"""Measurements: this bot beside stock Rasa, on the same machine, in the same run, with the same content.
+
+    python -m bench [--quick]      what `make bench` does; prints the tables and writes docs/benchmarks.md
+
+    plan.py        what is measured, in which order
+    serve.py       the bot as in production, in a process of its own, its pacing lifted
+    stock.py       stock Rasa: the configuration of `rasa init`, our content, its REST channel
+    acks.py        the webhook alone, with and without storage
+    generator.py   the customers, in a process of their own with a stand-in of the platform
+    load.py        how they write: at a fixed rate, as fast as they are answered, one after the other
+    customers.py   what they write, and to whom
+    wire.py        as little HTTP as is needed: a heavy generator would take the cores that it measures
+    processes.py   starting, ending, memory and processor time
+    report.py      the tables, and whether the targets are met
+"""
