@@ -18,13 +18,13 @@ export class Hand {
       if (event.key === 'Escape') this.closeSheets();
     });
     this.one('[data-composer]').addEventListener('submit', (event) => this.submitted(event));
-    this.one('[data-text]').addEventListener('keydown', (event) => {
+    this.one('textarea[data-text]').addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
         this.one('[data-composer]').requestSubmit();
       }
     });
-    this.one('[data-text]').addEventListener('input', () => this.grow());
+    this.one('textarea[data-text]').addEventListener('input', () => this.grow());
     for (const input of root.querySelectorAll('[data-file]')) {
       input.addEventListener('change', () => this.upload(input));
     }
@@ -58,7 +58,7 @@ export class Hand {
 
   async submitted(event) {
     event.preventDefault();
-    const field = this.one('[data-text]');
+    const field = this.one('textarea[data-text]');
     const text = field.value.trim();
     if (!text) return;
     field.value = '';
@@ -82,7 +82,7 @@ export class Hand {
     if (on.matches('[data-cancel-edit]')) this.edit(null);
     if (key !== 'location') this.askWhere(false);
     this.closeSheets();
-    if (on.closest('.keys, .chips, .sheet, .where, .start')) this.one('[data-text]').focus({ preventScroll: true });
+    if (on.closest('.keys, .chips, .sheet, .where, .start')) this.one('textarea[data-text]').focus({ preventScroll: true });
   }
 
   tapKey(kind, title) {
@@ -102,7 +102,7 @@ export class Hand {
   edit(id) {
     this.editing = id;
     this.one('[data-editing]').hidden = !id;
-    const field = this.one('[data-text]');
+    const field = this.one('textarea[data-text]');
     field.value = id ? this.state.bubbles.find((bubble) => bubble.id === id).text : '';
     this.grow();
     field.focus();
@@ -123,14 +123,14 @@ export class Hand {
   /** Put a sentence into the text field; who never started the bot does so first. */
   say(text) {
     if (this.name === 'telegram' && !this.state?.started) this.act('starts');
-    const field = this.one('[data-text]');
+    const field = this.one('textarea[data-text]');
     field.value = text;
     this.grow();
     field.focus();
   }
 
   grow() {
-    const field = this.one('[data-text]');
+    const field = this.one('textarea[data-text]');
     field.rows = Math.min(5, Math.max(field.value.split('\n').length, Math.ceil(field.value.length / 30), 1));
   }
 
