@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +21,7 @@ from sqlalchemy import Connection, Row
 
 from bot.desk.attempts import Attempts
 from bot.desk.live import News
+from bot.desk.passwords import AT_ONCE, nobody
 from bot.desk.pictures import MAX_BYTES
 from bot.desk.words import FOLDER, Words, language_of
 from bot.flow.texts import Texts
@@ -52,7 +54,8 @@ class Desk:
     attempts: Attempts
     news: News
     shipped: Mapping[str, Shipped]
-    typed: dict[int, Any] = field(default_factory=dict)  # when a customer was last shown that a person types
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    typed: dict[int, datetime] = field(default_factory=dict)  # when a customer was last shown that a person types
 
 
 DESK = web.AppKey("desk", Desk)
@@ -68,6 +71,7 @@ def desk_of(way: Way, *, secure: bool) -> Desk:
         lstrip_blocks=True,
     )
     pages.globals["company"] = way.team.company
+    nobody()  # now, not at the first sign-in with an unknown login, which would take longer than the others
     return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way), _shipped())
 
 
@@ -89,7 +93,7 @@ class Look:
     request: web.Request
     me: Row[Any]
     token: str  # the session's hash
-    form: Mapping[str, Any]
+    form: Mapping[str, str | bytes]
 
     @property
     def way(self) -> Way:
@@ -117,6 +121,11 @@ class Look:
         """A form's field as text, "" when it is missing or a file."""
         value = self.form.get(name, "")
         return value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
+
+    def upload(self, name: str) -> bytes:
+        """A form's file, empty when there is none."""
+        value = self.form.get(name, b"")
+        return value if isinstance(value, bytes) else b""
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
         """A page in the person's language."""
@@ -197,14 +206,22 @@ def admins(handler: Handler) -> Handler:
     return guarded
 
 
-async def read_form(request: web.Request) -> Mapping[str, Any]:
-    """The posted form, with files up to MAX_FORM. Raises 413, 400."""
+async def read_form(request: web.Request) -> dict[str, str | bytes]:
+    """The posted form: texts, and files as bytes (one byte more than is allowed, at most). Raises 413, 400."""
     if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise web.HTTPBadRequest
     try:
-        return await request.clone(client_max_size=MAX_FORM).post()
+        posted = await request.clone(client_max_size=MAX_FORM).post()
     except ValueError:
         raise web.HTTPBadRequest from None
+    form: dict[str, str | bytes] = {}
+    for name, value in posted.items():
+        if isinstance(value, web.FileField):
+            with value.file as file:
+                form.setdefault(name, file.read(MAX_BYTES + 1))
+        elif isinstance(value, str):
+            form.setdefault(name, value)
+    return form
 
 
 def check_origin(request: web.Request) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from bot.desk.cards import window_until
 from bot.desk.look import Look, wants_json
 from bot.desk.pages import OUTCOMES, new_form
-from bot.desk.pictures import MAX_BYTES, NotAPicture, fit_to_send
+from bot.desk.pictures import NotAPicture, fit_to_send
 from bot.flow import handoff
 from bot.flow.way import Way
 from bot.model.errors import Refused
@@ -221,13 +221,8 @@ def _check_window(connection: Connection, way: Way, id_: int) -> None:
 
 async def _image(look: Look) -> str | None:
     """The uploaded image, decoded and kept as a file; its path. Raises NotAPicture."""
-    upload = look.form.get("image")
-    if not isinstance(upload, web.FileField) or not upload.filename:
-        return None
-    data = upload.file.read(MAX_BYTES + 1)
-    if not data:
-        return None
-    return await asyncio.to_thread(_keep, look.way.cache, data)
+    data = look.upload("image")
+    return await asyncio.to_thread(_keep, look.way.cache, data) if data else None
 
 
 def _keep(cache: Path, data: bytes) -> str:

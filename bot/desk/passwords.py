@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -11,13 +12,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 SHORTEST = 10  # characters
 LONGEST = 200  # a longer one would only keep the processor busy
 
+AT_ONCE = 2  # verifications: each takes 64 MiB, and a crowd of sign-ins must not take the memory of the service
+
 _hasher = PasswordHasher()
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else on a phone
-#: The hash of a password nobody has: verified for unknown logins, so that they take as long as known ones.
-_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
-#: Each verification takes 64 MiB: a crowd of sign-ins must not take the memory of the service.
-_room = asyncio.Semaphore(2)
-
 
 def hashed(password: str) -> str:
     """What the store keeps. Raises ValueError when the password is too short or too long."""
@@ -29,15 +27,21 @@ def hashed(password: str) -> str:
 def matches(password: str, stored: str | None) -> bool:
     """Whether `password` is the one behind `stored`; None stands for a person who does not exist."""
     try:
-        right = _hasher.verify(stored or _NOBODY, password[:LONGEST])
+        right = _hasher.verify(stored or nobody(), password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
     return right and stored is not None
 
 
-async def matches_aside(password: str, stored: str | None) -> bool:
-    """`matches`, off the event loop."""
-    async with _room:
+@cache
+def nobody() -> str:
+    """The hash of a password nobody has: verified for unknown logins, so that they take as long as known ones."""
+    return _hasher.hash(secrets.token_urlsafe(16))
+
+
+async def matches_aside(password: str, stored: str | None, room: asyncio.Semaphore) -> bool:
+    """`matches`, off the event loop, when there is room."""
+    async with room:
         return await asyncio.to_thread(matches, password, stored)
 
 

@@ -20,7 +20,7 @@ from bot.store import tables as t
 
 ROLES = ("agent", "lead", "editor", "admin")
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
-LONGEST_NAME = 50  # characters of a Messenger persona's name
+LONGEST_NAME = 50  # characters: what platforms that show names allow
 
 #: The names customers see. The demo shows a team; elsewhere the admin is told to give a real name.
 FIRST_ADMIN = ("admin", "Elena Conti", "admin")

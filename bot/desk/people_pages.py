@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from bot.desk import people
 from bot.desk.look import Look
 from bot.desk.passwords import SHORTEST, matches_aside
-from bot.desk.pictures import MAX_BYTES, NotAPicture
+from bot.desk.pictures import NotAPicture
 from bot.model.errors import Refused
 from bot.store import agents
 from bot.store import tables as t
@@ -26,7 +26,7 @@ async def my_password(look: Look) -> web.StreamResponse:
     now, new = str(look.form.get("now", "")), str(look.form.get("new", ""))
     wait = look.desk.attempts.wait(look.me.login, look.request.remote or "", look.way.clock())
     stored = await look.way.db.read(lambda connection: _password_of(connection, look.me.id))
-    if wait or not await matches_aside(now, stored):
+    if wait or not await matches_aside(now, stored, look.desk.room):
         # whoever sits at a browser left open must not guess without end
         look.desk.attempts.failed(look.me.login, look.request.remote or "", look.way.clock())
         return _my_problem(look, "wrong_password")
@@ -42,7 +42,7 @@ async def my_password(look: Look) -> web.StreamResponse:
 async def my_picture(look: Look) -> web.StreamResponse:
     """A new picture of one's own."""
     try:
-        await people.set_picture(look.way, look.me.id, _upload(look))
+        await people.set_picture(look.way, look.me.id, look.upload("picture"))
     except NotAPicture as error:
         return _my_problem(look, error.reason)
     raise web.HTTPSeeOther("/desk/me?done=picture")
@@ -78,7 +78,7 @@ async def change(look: Look) -> web.StreamResponse:
         if what == "name":
             await people.set_name(look.way, id_, look.text("name"))
         elif what == "picture":
-            await people.set_picture(look.way, id_, _upload(look))
+            await people.set_picture(look.way, id_, look.upload("picture"))
         else:
             await _let(look, person, active=what == "in")
     except (Refused, NotAPicture) as error:
@@ -114,11 +114,6 @@ def _my_problem(look: Look, problem: str) -> web.Response:
 def _done(look: Look) -> str:
     done = look.request.query.get("done", "")
     return done if done in ("password", "picture", "saved") else ""
-
-
-def _upload(look: Look) -> bytes:
-    upload = look.form.get("picture")
-    return upload.file.read(MAX_BYTES + 1) if isinstance(upload, web.FileField) else b""
 
 
 def _password_of(connection: Connection, agent_id: int) -> str | None:

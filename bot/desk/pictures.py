@@ -9,7 +9,7 @@ import warnings
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-MAX_BYTES = 8 * 1024 * 1024  # what Messenger takes for a persona's picture and for an image
+MAX_BYTES = 8 * 1024 * 1024  # what platforms take for a face and for an image
 MAX_PIXELS = 25_000_000  # a small file can unpack to gigabytes
 SIDE = 512  # pixels of a person's square picture
 LONGEST_SIDE = 2048  # pixels of an image that is sent

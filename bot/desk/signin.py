@@ -48,7 +48,8 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     # counted before the slow check: a hundred tries at once are a hundred tries
     desk.attempts.failed(login, address, desk.way.clock())
     person = await desk.way.db.read(lambda connection: agents.by_login(connection, login))
-    right = await matches_aside(str(form.get("password", "")), person.password_hash if person else None)
+    stored = person.password_hash if person else None
+    right = await matches_aside(str(form.get("password", "")), stored, desk.room)
     if person is None or not right or not person.active:
         log.warning("desk: a sign-in failed")
         return _form(request, goal, problem="signin.wrong", login=login, status=401)

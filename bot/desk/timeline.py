@@ -52,7 +52,8 @@ def timeline(
     todo = list(moves)
     titles: dict[str, str] = {}
     for row in rows:
-        while todo and todo[0].at <= row.at:
+        # a customer's word and the move it led to may bear the same time: the word came first
+        while todo and (todo[0].at < row.at or (todo[0].at == row.at and row.author != Author.CUSTOMER)):
             entries.append(_move(w, todo.pop(0)))
         for button in row.quick_replies or ():
             titles[button["payload"]] = button["title"]

@@ -41,6 +41,10 @@ document.addEventListener("error", ({ target }) => {
   if (target.matches?.("[data-file]")) target.setAttribute("data-gone", "");
 }, true);
 
+for (const image of document.querySelectorAll("img[data-file]")) {
+  if (image.complete && !image.naturalWidth) image.setAttribute("data-gone", ""); // failed before this script ran
+}
+
 function flip() {
   const flipped = content.classList.toggle("flipped");
   const button = document.getElementById("flip");

@@ -1,0 +1,112 @@
+"""The desk's words and pictures: languages, times, safe addresses, made-up cursors."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from PIL import Image
+
+from bot.desk.attempts import REMEMBERED, Attempts
+from bot.desk.files import headers_for
+from bot.desk.pictures import fit_to_send, initials
+from bot.desk.signin import safe_next
+from bot.desk.words import FOLDER, Words, language_of
+from bot.flow.texts import Texts
+from bot.model.states import Outcome, Sending, Status
+from bot.store.inbox import _key
+
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+EVIL = ("//evil.example", "https://evil.example", "/desk\\evil", "/deskevil", "/desk/login", "/desk\n/x", "", "/")
+
+
+def words(language: str = "it") -> Words:
+    return Words(Texts(FOLDER), language, ZoneInfo("Europe/Rome"), NOW)
+
+
+@pytest.mark.parametrize("goal", EVIL)
+def test_the_sign_in_leads_to_no_other_site(goal: str) -> None:
+    assert safe_next(goal) == "/desk"
+    assert safe_next("/desk/c/7?tab=mine") == "/desk/c/7?tab=mine"
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [("", "it"), ("en-GB,en;q=0.9", "en"), ("fr,it;q=0.8,en;q=0.5", "it"), ("de", "it"), ("en;q=x,it;q=0.1", "it")],
+)
+def test_the_language_is_the_browser_s(accept: str, language: str) -> None:
+    assert language_of(accept) == language
+
+
+def test_times_are_said_the_way_people_say_them() -> None:
+    w = words()
+    spans = {0: "ora", 59: "59 min", 60: "1 h", 65: "1 h 05", 11 * 60 + 5: "11 h", 3 * 1440: "3 g"}
+    assert {minutes: w.span(timedelta(minutes=minutes)) for minutes in spans} == spans
+    assert w.at(NOW) == "oggi, 11:00"  # in Rome
+    assert w.day(NOW - timedelta(days=1)) == "ieri" and words("en").day(NOW + timedelta(days=1)) == "tomorrow"
+    assert w.day(NOW - timedelta(days=400)) == "20 ottobre 2025"
+
+
+def test_unknown_codes_are_shown_and_details_of_problems_are_not() -> None:
+    w = words()
+    assert w.name("fact", "shoe_size") == "shoe size"
+    assert w.problem("blocked: https://platform.example/bot-TOKEN") == "il cliente ha bloccato il bot"
+    assert "TOKEN" not in w.problem("https://platform.example/bot-TOKEN")
+    assert w.problem("a person took over") == "una persona ha preso la parola"
+
+
+def test_every_state_and_every_text_of_a_template_has_words() -> None:
+    texts = Texts(FOLDER)
+    wanted = {f"delivery.{state}" for state in Sending} | {f"status.{status}" for status in Status}
+    wanted |= {f"outcome.{outcome}" for outcome in Outcome}
+    for file in (*FOLDER.parent.glob("templates/*.html"), *FOLDER.parent.glob("*.py")):
+        source = file.read_text("utf-8")
+        pattern = r"\bw\(['\"]([\w.]+)['\"][,)]" if file.suffix == ".html" else r"\bw(?:ords)?\(\"([\w.]+)\"[,)]"
+        wanted |= set(re.findall(pattern, source))
+    assert len(wanted) > 100 and sorted(key for key in wanted if not texts.has(key)) == []
+
+
+def test_a_picture_is_drawn_for_everyone() -> None:
+    for name in ("Giulia Ferri", "Ö", "", "  ", "李 小龙", "Ana María de la Cruz", "👩‍💻 x"):
+        assert Image.open(io.BytesIO(initials(name))).size == (512, 512)
+    assert initials("Giulia Ferri") == initials("Giulia Ferri") != initials("Marco Benedetti")
+
+
+def test_an_image_is_sent_without_what_came_along_with_it() -> None:
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010F] = "a phone"
+    Image.new("RGB", (3000, 10), "red").save(out, "JPEG", exif=exif)
+    sent = Image.open(io.BytesIO(fit_to_send(out.getvalue())))
+    assert sent.size[0] == 2048 and not sent.getexif()
+
+
+@pytest.mark.parametrize("first", [b"<html>", b"<svg xmlns", b"%!PS", b"", b"GIF88a", b"RIFFxxxxHTML"])
+def test_only_files_of_harmless_kinds_are_shown_in_the_browser(first: bytes) -> None:
+    headers = headers_for(first, 'a"\r\nX: y.html')
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert headers["Content-Disposition"].startswith("attachment;") and "\n" not in headers["Content-Disposition"]
+    assert headers_for(b"\xff\xd8\xff\xe0", "a.jpg")["Content-Type"] == "image/jpeg"
+
+
+def test_made_up_cursors_show_the_first_page() -> None:
+    for cursor in (None, "", "x", "W10=", "WyJhIl0=", "W1tdXQ==", "eyJ0IjoxfQ==", "é", "bnVsbA==", "MQ=="):
+        assert not _key(cursor), cursor
+
+
+def test_made_up_logins_do_not_fill_the_memory() -> None:
+    attempts = Attempts()
+    for n in range(REMEMBERED + 50):
+        attempts.failed(f"login{n}", f"10.0.0.{n}", NOW)
+    assert len(attempts._failures) <= REMEMBERED
+
+
+def test_the_desk_names_no_platform() -> None:
+    for file in Path(FOLDER.parent).rglob("*.*"):
+        if file.suffix in (".py", ".html", ".js", ".css", ".yml"):
+            code = "\n".join(line for line in file.read_text("utf-8").splitlines() if "#" not in line)
+            assert not re.search(r"telegram|messenger", code, re.IGNORECASE), file.name
