@@ -16,7 +16,7 @@ NO_TOPIC = frozenset(
 
 
 class AskHuman(CareAction):
-    """Hands over. An open form ends: the person takes it from there."""
+    """Hands over: what the customer is told comes from the bot itself. An open form ends: the person takes it from there."""
 
     topic: ClassVar[str] = "ask_human"
 
@@ -29,7 +29,6 @@ class AskHuman(CareAction):
         note = "Il cliente ha chiesto di parlare con una persona."
         if tracker.active_loop_name:
             note += " Stava rispondendo alle domande del bot: quello che ha già detto è qui sotto."
-        dispatcher.utter_message(response="utter_ask_human")
         hand_off(dispatcher, tracker, reason="asked", topic=last_topic(tracker) or self.topic, note=note)
         return []
 

@@ -37,13 +37,13 @@ class BillQuestion(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        part = tracker.get_slot("bill_part") or wanted_part(tracker)
+        part = tracker.get_slot("_bill_part") or wanted_part(tracker)
         if part == "pay":
             dispatcher.utter_message(response="utter_bill_pay")
-            return [SlotSet("bill_part", None)]
+            return [SlotSet("_bill_part", None)]
         # Kept over the identity check: afterwards the latest message is the customer code.
         if asking := need_identity(tracker, self.topic):
-            return [SlotSet("bill_part", part), *asking]
+            return [SlotSet("_bill_part", part), *asking]
         customer = str(tracker.get_slot("verified_customer"))
         bills = await systems.billing.bills(customer, today=now(tracker).date())
         if not bills:
@@ -57,7 +57,7 @@ class BillQuestion(CareAction):
                 say_bill(dispatcher, tracker, bills[0])
             if part == "why":
                 say_why(dispatcher, tracker, bills)
-        return [SlotSet("bill_part", None)]
+        return [SlotSet("_bill_part", None)]
 
     def _wrong(self, dispatcher: CollectingDispatcher, tracker: Tracker, bill: Bill) -> None:
         dispatcher.utter_message(response="utter_bill_wrong")

@@ -33,7 +33,7 @@ class CaseStatus(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        if entity(tracker, "case_source") == "company" or tracker.get_slot("case_source") == "company":
+        if entity(tracker, "case_source") == "company" or tracker.get_slot("_case_source") == "company":
             return await self._company(dispatcher, tracker, systems)
         number = PIN_NUMBER.search(text(tracker))
         if number:
@@ -67,7 +67,7 @@ class CaseStatus(CareAction):
     ) -> list[Event]:
         # Kept over the identity check: afterwards the latest message is the customer code.
         if asking := need_identity(tracker, self.topic):
-            return [SlotSet("case_source", "company"), *asking]
+            return [SlotSet("_case_source", "company"), *asking]
         customer = str(tracker.get_slot("verified_customer"))
         found = await systems.cases.of_customer(customer, today=now(tracker).date())
         found = sorted(found, key=lambda case: case.status == "solved")[:AT_ONCE]
@@ -77,7 +77,7 @@ class CaseStatus(CareAction):
         if late:
             note = f"Richiesta {', '.join(late)} oltre la data prevista: il cliente chiede a che punto è."
             hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=note)
-        return [SlotSet("case_source", None)]
+        return [SlotSet("_case_source", None)]
 
     def _say(self, dispatcher: CollectingDispatcher, tracker: Tracker, case: CompanyCase) -> bool:
         """Utter one request; True when its expected day has passed."""

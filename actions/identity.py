@@ -41,7 +41,7 @@ def need_identity(tracker: Tracker, topic: str) -> Events:
     """
     if tracker.get_slot("verified_customer"):
         return []
-    events: Events = [SlotSet("pending_topic", topic)]
+    events: Events = [SlotSet("_pending_topic", topic)]
     if int(tracker.get_slot("_identity_tries") or 0) >= TRIES:
         return [*events, FollowupAction("action_identity_locked")]
     code = find_customer_code(str(tracker.latest_message.get("text") or ""), bare=False)
@@ -90,7 +90,7 @@ class ValidateIdentityForm(FormCheck):
         return None
 
     def about(self, tracker: Tracker) -> str:
-        return str(tracker.get_slot("pending_topic") or self.topic)
+        return str(tracker.get_slot("_pending_topic") or self.topic)
 
     def _help(self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         """"I don't know": where it is written, once; then a person, who has other ways to recognise somebody."""
@@ -134,8 +134,8 @@ class IdentityDone(CareAction):
         return "action_identity_done"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
-        topic = tracker.get_slot("pending_topic")
-        done: Events = [SlotSet("pending_topic", None), SlotSet("identity_fact", None)]
+        topic = tracker.get_slot("_pending_topic")
+        done: Events = [SlotSet("_pending_topic", None), SlotSet("identity_fact", None)]
         if not topic or not tracker.get_slot("verified_customer"):
             return done
         # Run here and not as a follow-up: after a follow-up no rule says what comes next, and Rasa would fall back.
@@ -153,7 +153,7 @@ class IdentityLocked(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         _locked(dispatcher, tracker)
-        return [SlotSet("pending_topic", None), FollowupAction("action_listen")]
+        return [SlotSet("_pending_topic", None), FollowupAction("action_listen")]
 
 
 def _locked(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
@@ -162,7 +162,7 @@ def _locked(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
         dispatcher,
         tracker,
         reason="identity_failed",
-        topic=tracker.get_slot("pending_topic") or "identity",
+        topic=tracker.get_slot("_pending_topic") or "identity",
         note="Tre tentativi di identificazione non riusciti: verificare chi scrive prima di dare dati personali.",
     )
 

@@ -113,8 +113,8 @@ MISTAKES = {
     "no language": (replaced("nlu/complaint.yml", "language: en", "lingua: en"), "is in no known language (none)"),
     "unknown intent": (replaced(TALK, "  - thank\n", ""), "the intent thank is not in domain/"),
     "no English": (
-        replaced("domain/ask_human.yml", "name: language, value: en", "name: town, value: x"),
-        "utter_ask_human has no English text",
+        replaced("domain/complaint.yml", "name: language, value: en", "name: town, value: x"),
+        "utter_complaint has no English text",
     ),
     "no Italian": (replaced(TALK, ITALIAN_THANKS, ""), "utter_thank has no Italian text"),
     "an empty text": (replaced(TALK, '"Di nulla!"', '" "'), "utter_thank_aside has an empty text"),

@@ -32,6 +32,8 @@ STALE = timedelta(minutes=2)  # an unsent answer this old is not sent after a ne
 TYPING_AFTER = 0.5  # seconds of thinking before the customer is shown that an answer is coming
 TRIES = 3  # an event whose turn fails this often for no known reason goes to a person
 
+#: Slots of the engine's own.
+INTERNAL = frozenset({"language", "requested_slot", "session_started_metadata"})
 #: Intents whose answer says by itself that a bot is speaking.
 INTRODUCES = frozenset({"greet", "ask_bot"})
 
@@ -175,6 +177,11 @@ def _keep_turn(
     )
     messages.watch(connection, conversation.id, turn.watches, now)
     return f"{turn.intent} {turn.confidence:.2f}{' handoff ' + turn.handoff.reason if turn.handoff else ''}"
+
+
+def _facts(turn: Turn) -> dict[str, Any]:
+    """What the turn learned that is worth a person's eyes; what the dialogue keeps for itself begins with "_"."""
+    return {name: value for name, value in turn.slots.items() if not name.startswith("_") and name not in INTERNAL}
 
 
 def _speak(

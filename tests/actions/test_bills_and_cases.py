@@ -48,11 +48,11 @@ def test_each_state_of_a_bill_has_its_answer(actions: ActionServer, customer: st
 
 def test_a_bill_needs_the_identity_and_the_question_survives_it(actions: ActionServer) -> None:
     asked = bill(actions, "perché la bolletta è così alta?", None)
-    assert asked.said == [] and asked.slots["bill_part"] == "why"
+    assert asked.said == [] and asked.slots["_bill_part"] == "why"
     assert {"event": "followup", "name": "identity_form"}.items() <= asked.events[-1].items()
-    answered = bill(actions, "0147", slots={"bill_part": "why"})
+    answered = bill(actions, "0147", slots={"_bill_part": "why"})
     assert answered.said == ["utter_bill_to_pay", "utter_bill_why_more"]
-    assert answered.slots["bill_part"] is None
+    assert answered.slots["_bill_part"] is None
 
 
 def test_why_it_is_higher_names_what_changed(actions: ActionServer) -> None:
@@ -151,9 +151,9 @@ def test_what_this_chat_promised_is_told_and_admitted_when_late(actions: ActionS
 
 def test_nothing_known_here_asks_who_it_is_and_then_looks_in_the_companys_system(actions: ActionServer) -> None:
     asked = case(actions)
-    assert asked.said == [] and asked.slots["case_source"] == "company"
-    told = case(actions, "0147", CUSTOMER, slots={"case_source": "company"}, metadata=desk(("C-1", "waiting")))
-    assert told.said == ["utter_case_working", "utter_case_solved"] and told.slots["case_source"] is None
+    assert asked.said == [] and asked.slots["_case_source"] == "company"
+    told = case(actions, "0147", CUSTOMER, slots={"_case_source": "company"}, metadata=desk(("C-1", "waiting")))
+    assert told.said == ["utter_case_working", "utter_case_solved"] and told.slots["_case_source"] is None
 
 
 @pytest.mark.parametrize(

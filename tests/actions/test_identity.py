@@ -68,7 +68,7 @@ def test_a_wrong_code_and_a_wrong_fact_read_the_same(actions: ActionServer, code
 
 
 def test_the_third_wrong_pair_goes_to_a_person_and_locks(actions: ActionServer) -> None:
-    slots = {"customer_code": GIULIA, "_identity_tries": 2, "pending_topic": "bill_question"}
+    slots = {"customer_code": GIULIA, "_identity_tries": 2, "_pending_topic": "bill_question"}
     answer = form(actions, "1111", "identity_fact", slots=slots)
     handoff = answer.custom("handoff")
     assert handoff is not None and handoff["reason"] == "identity_failed" and handoff["topic"] == "bill_question"
@@ -82,17 +82,17 @@ def test_the_third_wrong_pair_goes_to_a_person_and_locks(actions: ActionServer) 
 
 def test_a_topic_waits_for_the_check_and_then_answers_by_itself(actions: ActionServer) -> None:
     asked = actions.call("action_activation_status", text="dov'è il mio ordine? VL104233", intent="activation_status")
-    assert asked.slots["pending_topic"] == "activation_status" and asked.slots["customer_code"] == GIULIA
+    assert asked.slots["_pending_topic"] == "activation_status" and asked.slots["customer_code"] == GIULIA
     assert followups(asked) == ["identity_form"] and asked.responses == []
-    slots = {"pending_topic": "activation_status", "verified_customer": GIULIA, "identity_fact": "line_digits"}
+    slots = {"_pending_topic": "activation_status", "verified_customer": GIULIA, "identity_fact": "line_digits"}
     done = actions.call("action_identity_done", text="0147", slots=slots)
     assert done.said == ["utter_activation_technician", "utter_activation_when"]
-    assert done.slots["pending_topic"] is None
+    assert done.slots["_pending_topic"] is None
 
 
 def test_a_form_left_half_way_says_nothing(actions: ActionServer) -> None:
-    done = actions.call("action_identity_done", slots={"pending_topic": "activation_status"})
-    assert done.responses == [] and done.slots["pending_topic"] is None
+    done = actions.call("action_identity_done", slots={"_pending_topic": "activation_status"})
+    assert done.responses == [] and done.slots["_pending_topic"] is None
 
 
 def test_a_number_of_the_first_message_is_no_wrong_try(actions: ActionServer) -> None:
@@ -104,7 +104,7 @@ def test_who_does_not_know_the_code_is_told_where_it_is_then_helped(actions: Act
     for text in ("non lo so", "non ce l'ho", "boh non ricordo", "where do I find it?"):
         once = form(actions, text, "customer_code", intent="request_pin", confidence=0.6)
         assert once.said == ["utter_customer_code_help"] and once.slots["requested_slot"] == "customer_code"
-    slots = {"pending_topic": "case_status", **once.slots}
+    slots = {"_pending_topic": "case_status", **once.slots}
     twice = form(actions, "non lo trovo", "customer_code", slots=slots)
     assert (twice.custom("handoff") or {})["topic"] == "case_status" and twice.ends_form
 
