@@ -35,7 +35,7 @@ from bot.health import health_routes
 from bot.model.messages import RawEvent
 from bot.model.team import team_of
 from bot.sandbox import Sandbox
-from bot.settings import Settings
+from bot.settings import ACTIONS_AFTER, Settings
 from bot.store.database import Database
 from bot.store.migrate import migrate
 
@@ -165,7 +165,10 @@ class App:
         if settings.engine_url is None:
             self.children = Children(
                 ChildrenSettings(
-                    settings.root, settings.data, settings.engine_port, actions_port=settings.engine_port + 50
+                    settings.root,
+                    settings.data,
+                    settings.engine_port,
+                    actions_port=settings.engine_port + ACTIONS_AFTER,
                 ),
                 environ={**os.environ, "DEMO_STATE_DIR": str(settings.data / "demo")},
             )

@@ -14,6 +14,7 @@ from bot.channels.telegram import TelegramSettings
 TELEGRAM_API = "https://api.telegram.org"
 GRAPH_API = "https://graph.facebook.com"
 GRAPH_VERSION = "v26.0"
+ACTIONS_AFTER = 50  # the actions' port is this much above the engine's
 _MESSENGER = ("MESSENGER_PAGE_ID", "MESSENGER_PAGE_TOKEN", "MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -61,8 +62,8 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
     telegram = reader.telegram(public_url)
     messenger = reader.messenger(public_url)
     port = reader.port("PORT", 8080)
-    engine_port = reader.port("ENGINE_PORT", 5005)
-    sandbox_port = reader.port("SANDBOX_PORT", port + 1)
+    engine_port = reader.port("ENGINE_PORT", 5005, most=65535 - ACTIONS_AFTER)
+    sandbox_port = reader.port("SANDBOX_PORT", port + 1 if port < 65535 else port - 1)
     data = Path(environ.get("DATA_DIR") or root / "data")
     settings = Settings(
         root=root,
@@ -93,12 +94,12 @@ class _Reader:
         self.environ = environ
         self.problems: list[str] = []
 
-    def port(self, name: str, default: int) -> int:
+    def port(self, name: str, default: int, *, most: int = 65535) -> int:
         value = self.environ.get(name)
         if not value:
             return default
-        if not value.isdigit() or not 1 <= int(value) <= 65535:
-            self.problems.append(f"{name} must be a number from 1 to 65535")
+        if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= most:
+            self.problems.append(f"{name} must be a number from 1 to {most}")
             return default
         return int(value)
 
@@ -112,7 +113,12 @@ class _Reader:
         value = (self.environ.get(name) or "").rstrip("/")
         if not value:
             return None
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            self.problems.append(f"{name} is no address: its host or port is wrong")
+            return value
         local = parts.hostname in _LOOPBACK
         if parts.scheme not in ("http", "https") or not parts.hostname:
             self.problems.append(f"{name} must be an address such as https://care.example.org")

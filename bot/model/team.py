@@ -93,7 +93,11 @@ def team_of(raw: Any) -> Team:
 
 def _spans_of(hours: dict[str, Any], day: str, problems: list[str]) -> tuple[tuple[time, time], ...]:
     spans = []
-    for span in hours.get(day) or []:
+    listed = hours.get(day) or []
+    if not isinstance(listed, list):
+        problems.append(f"hours: {day} must be a list: [\"08:30-21:30\"]")
+        return ()
+    for span in listed:
         try:
             start, end = (time.fromisoformat(clock.strip()) for clock in str(span).split("-"))
         except ValueError:
