@@ -1,0 +1,123 @@
+"""Settings: what is missing has a sensible value, what is wrong is named, all at once, and no secret is repeated."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from bot.logs import Scrub
+from bot.settings import BadSettings, Settings, read_settings
+
+ROOT = Path("/somewhere")
+TOKEN = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOpp"
+MESSENGER = {
+    "MESSENGER_PAGE_ID": "123456",
+    "MESSENGER_PAGE_TOKEN": "page-token-secret",
+    "MESSENGER_APP_SECRET": "app-secret-secret",
+    "MESSENGER_VERIFY_TOKEN": "verify-secret",
+}
+
+
+def read(**environ: str) -> Settings:
+    return read_settings(environ, ROOT)
+
+
+def problems(**environ: str) -> list[str]:
+    with pytest.raises(BadSettings) as raised:
+        read(**environ)
+    return [line.removeprefix("  - ") for line in str(raised.value).splitlines()[1:]]
+
+
+def test_without_any_setting_the_sandbox_plays_the_platforms() -> None:
+    settings = read()
+    assert settings.sandbox and settings.telegram is None and settings.messenger is None
+    assert (settings.port, settings.sandbox_port, settings.engine_port) == (8080, 8081, 5005)
+    assert settings.database_url == "sqlite:////somewhere/data/sportello.db"
+    assert settings.own_url == "http://127.0.0.1:8080"
+
+
+def test_the_sandbox_does_not_start_beside_real_tokens_unless_asked() -> None:
+    assert not read(TELEGRAM_BOT_TOKEN=TOKEN).sandbox
+    assert not read(PUBLIC_URL="https://care.example.org", **MESSENGER).sandbox
+    assert read(TELEGRAM_BOT_TOKEN=TOKEN, SANDBOX="yes").sandbox
+    assert not read(SANDBOX="off").sandbox
+
+
+def test_real_settings_reach_their_channel() -> None:
+    settings = read(
+        TELEGRAM_BOT_TOKEN=TOKEN,
+        TELEGRAM_WEBHOOK_SECRET="a-secret-of-ours-1",
+        PUBLIC_URL="https://care.example.org/",
+        **MESSENGER,
+    )
+    assert settings.telegram and settings.messenger
+    assert settings.telegram.public_url == settings.messenger.public_url == "https://care.example.org"
+    assert settings.telegram.api_url == "https://api.telegram.org"
+    assert (settings.messenger.graph_url, settings.messenger.version) == ("https://graph.facebook.com", "v26.0")
+    assert set(settings.secrets()) == {TOKEN, "a-secret-of-ours-1", *list(MESSENGER.values())[1:]}
+
+
+def test_every_mistake_is_named_at_once_and_no_value_repeated() -> None:
+    found = problems(
+        PORT="eighty",
+        ENGINE_PORT="70000",
+        SANDBOX="perhaps",
+        PUBLIC_URL="http://care.example.org",
+        DATABASE_URL="mysql://user:hunter2@host/x",
+        ENGINE_URL="ftp://x",
+        TELEGRAM_BOT_TOKEN="hunter2-no-token",
+        TELEGRAM_WEBHOOK_SECRET="hunter2",
+        MESSENGER_PAGE_ID="my page",
+        MESSENGER_PAGE_TOKEN="hunter2",
+        GRAPH_API_VERSION="26",
+        GRAPH_API_URL="https://user:hunter2@graph",
+    )
+    names = ["PORT", "ENGINE_PORT", "SANDBOX", "PUBLIC_URL", "DATABASE_URL", "ENGINE_URL", "TELEGRAM_BOT_TOKEN"]
+    names += ["TELEGRAM_WEBHOOK_SECRET", "MESSENGER_APP_SECRET, MESSENGER_VERIFY_TOKEN"]
+    names += ["GRAPH_API_VERSION", "GRAPH_API_URL"]
+    for name in names:
+        assert any(name in line for line in found), name
+    assert "hunter2" not in "".join(found)
+    assert len(found) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("environ", "word"),
+    [
+        ({"PORT": "²"}, "PORT"),
+        ({"PORT": "0"}, "PORT"),
+        ({"PORT": "5005"}, "must differ"),
+        ({"ENGINE_PORT": "65530"}, "ENGINE_PORT"),
+        ({"ENGINE_URL": "http://[::1"}, "ENGINE_URL"),
+        ({"ENGINE_URL": "http://127.0.0.1:99999"}, "ENGINE_URL"),
+        ({"ENGINE_URL": "127.0.0.1:5005"}, "ENGINE_URL"),
+        ({"TELEGRAM_WEBHOOK_SECRET": "a-secret-of-ours-1"}, "TELEGRAM_BOT_TOKEN"),
+        (MESSENGER, "PUBLIC_URL"),
+        ({**MESSENGER, "PUBLIC_URL": "https://x.example", "MESSENGER_PAGE_ID": "page"}, "MESSENGER_PAGE_ID"),
+    ],
+)
+def test_one_mistake(environ: dict[str, str], word: str) -> None:
+    (found,) = problems(**environ)
+    assert word in found
+
+
+def test_the_last_port_leaves_room_for_the_sandbox() -> None:
+    assert read(PORT="65535").sandbox_port < 65535
+
+
+def test_plain_http_is_taken_on_this_machine_only() -> None:
+    assert read(PUBLIC_URL="http://127.0.0.1:8080").public_url == "http://127.0.0.1:8080"
+
+
+def test_logs_are_scrubbed_whoever_writes_and_wherever_it_stands() -> None:
+    scrub = Scrub([TOKEN, "pw"])
+    try:
+        raise ValueError(f"https://api.example/bot{TOKEN}/getMe")
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "at %s", (f"bot{TOKEN}",), (type(error), error, None))
+        record.exc_info = (type(error), error, error.__traceback__)
+    text = scrub.format(record)
+    assert TOKEN not in text and text.count("***") >= 2
+    assert "pw" in scrub.format(logging.LogRecord("x", logging.INFO, "", 0, "pw", (), None))  # too short to be one
