@@ -50,7 +50,8 @@ async function send(form, changed) {
   const button = form.querySelector("button:not([type=button])");
   if (button.ariaBusy === "true") return;
   button.ariaBusy = "true";
-  const focused = form.contains(document.activeElement);
+  // whoever takes a customer writes next
+  const next = form.matches(".take") || form.contains(document.activeElement);
   try {
     const type = form.enctype === "multipart/form-data";
     const body = type ? new FormData(form) : new URLSearchParams(new FormData(form));
@@ -59,7 +60,7 @@ async function send(form, changed) {
     say(said.notice, !said.ok);
     if (said.ok) sent(form, said);
     await changed();
-    if (said.ok && focused && !form.isConnected) document.getElementById("reply")?.focus();
+    if (said.ok && next && !form.isConnected) document.getElementById("reply")?.focus();
   } catch {
     say(document.body.dataset.offline, true);
   } finally {
