@@ -1,7 +1,8 @@
-"""What was not understood: asked once in other words, the second time in a row a person is asked."""
+"""What was not understood: asked once, which of two topics or in other words; the second time in a row a person."""
 
 import re
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rasa_sdk import Tracker
 from rasa_sdk.events import FollowupAction
@@ -9,13 +10,15 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.ask_human import last_topic
 from actions.backends import Backends
-from actions.common import CareAction, Event, end_form, hand_off, text
+from actions.common import CareAction, Event, end_form, hand_off, language, text
 from actions.stores import follows_a_store
 
 #: A thumb up or a heart needs no words: the tokenizer drops it, and "I didn't get that" would be a poor answer.
 KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍\u2764\ufe0f🏻-🏿]+")
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
+#: Two topics are close when the second is at least this likely, and both together: else it may be about anything.
+SECOND, BOTH = 0.2, 0.55
 
 
 class NotUnderstood(CareAction):
@@ -27,6 +30,13 @@ class NotUnderstood(CareAction):
     def name(self) -> str:
         """See domain/fallback.yml."""
         return "action_not_understood"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
+        """See CareAction. Only here is the domain at hand, and in it the topics' titles."""
+        events = await super().run(dispatcher, tracker, domain)
+        if [message.get("response") for message in dispatcher.messages] == ["utter_rephrase"]:
+            ask_which(dispatcher, tracker, domain)
+        return events
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
@@ -57,6 +67,37 @@ class DefaultFallback(NotUnderstood):
     def name(self) -> str:
         """Rasa's name for it, see config.yml."""
         return "action_default_fallback"
+
+
+def ask_which(dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> None:
+    """In place of "say it in other words": the two topics it may be, when there are two and both have a title."""
+    responses = domain.get("responses") or {}
+    close = [(topic, title(responses, topic, language(tracker))) for topic in close_topics(tracker)]
+    if len(close) != 2 or not all(name for _, name in close):
+        return
+    (first_topic, first), (second_topic, second) = close
+    dispatcher.messages.clear()
+    dispatcher.utter_message(
+        response="utter_did_you_mean", first=first, second=second, first_topic=first_topic, second_topic=second_topic
+    )
+
+
+def close_topics(tracker: Tracker) -> list[str]:
+    """The two topics that the message may be about, the likelier first; [] when it may be about anything."""
+    ranking = (tracker.latest_message or {}).get("intent_ranking") or []
+    found = [(str(one.get("name")), float(one.get("confidence") or 0.0)) for one in ranking]
+    found = sorted((one for one in found if one[0] != "nlu_fallback"), key=lambda one: -one[1])[:2]
+    if len(found) < 2 or found[1][1] < SECOND or found[0][1] + found[1][1] < BOTH:
+        return []
+    return [name for name, _ in found]
+
+
+def title(responses: Mapping[str, Any], topic: str, spoken: str) -> str:
+    """A topic's short title in a language, "" where it has none: small talk is nothing to choose."""
+    variations = responses.get(f"utter_topic_{topic}") or []
+    english = [str(one.get("text") or "") for one in variations if one.get("condition")]
+    italian = [str(one.get("text") or "") for one in variations if not one.get("condition")]
+    return next(iter(english if spoken == "en" else italian), "")
 
 
 def missed_before(tracker: Tracker) -> bool:

@@ -1,0 +1,94 @@
+"""Two topics are close: the bot asks which of them, once."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.actions.conftest import ActionServer
+
+ROOT = Path(__file__).resolve().parents[2]
+CLOSE = [("bill_question", 0.45), ("price_availability", 0.35), ("store_hours", 0.05)]
+
+
+def responses() -> dict[str, Any]:
+    """All answers of domain/."""
+    files = [yaml.safe_load(path.read_text("utf-8")) for path in sorted((ROOT / "domain").glob("*.yml"))]
+    return {name: answer for file in files for name, answer in (file.get("responses") or {}).items()}
+
+
+def say(server: ActionServer, ranking: list[tuple[str, float]], language: str = "it", **more: Any) -> dict[str, Any]:
+    """What the fallback says about a message with this ranking."""
+    message = {
+        "text": "quanto costa",
+        "intent": {"name": "nlu_fallback", "confidence": 0.6},
+        "intent_ranking": [{"name": name, "confidence": p} for name, p in [("nlu_fallback", 0.6), *ranking]],
+        "metadata": {"language": language, "turn_id": "t"},
+    }
+    user = {"event": "user", "text": "quanto costa", "parse_data": message}
+    tracker = {
+        "sender_id": "test", "slots": {"language": language, "requested_slot": None}, "latest_message": message,
+        "events": [*more.get("events", []), {"event": "action", "name": "action_listen"}, user],
+        "active_loop": {"name": more["loop"]} if "loop" in more else {}, "latest_action_name": "action_listen",
+        "paused": False, "followup_action": None,
+    }  # fmt: skip
+    body = {"next_action": "action_not_understood", "sender_id": "test", "tracker": tracker,
+            "domain": {"responses": responses()}}  # fmt: skip
+    request = urllib.request.Request(
+        f"{server.url}/webhook", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def said(found: dict[str, Any]) -> list[str]:
+    """The names of the answers."""
+    return [one["response"] for one in found["responses"] if one.get("response")]
+
+
+@pytest.mark.parametrize(
+    ("language", "titles"),
+    [("it", ("La mia bolletta", "Prezzi e prodotti")), ("en", ("My bill", "Prices and products"))],
+)
+def test_two_close_topics_are_offered_by_their_titles(
+    actions: ActionServer, language: str, titles: tuple[str, str]
+) -> None:
+    found = say(actions, CLOSE, language)
+    assert said(found) == ["utter_did_you_mean"]
+    one = found["responses"][0]
+    assert (one["first"], one["second"]) == titles
+    assert (one["first_topic"], one["second_topic"]) == ("bill_question", "price_availability")
+    assert [event["name"] for event in found["events"] if event["event"] == "followup"] == ["action_listen"]
+
+
+@pytest.mark.parametrize(
+    "ranking",
+    [
+        [("bill_question", 0.3), ("price_availability", 0.1), ("store_hours", 0.1)],
+        [("bill_question", 0.28), ("price_availability", 0.25), ("store_hours", 0.24)],
+        [("bill_question", 0.45), ("greet", 0.4)],
+        [("bill_question", 0.9)],
+        [],
+    ],
+    ids=["one weak topic", "three topics", "small talk", "only one", "nothing"],
+)
+def test_otherwise_other_words_are_asked_for(actions: ActionServer, ranking: list[tuple[str, float]]) -> None:
+    assert said(say(actions, ranking)) == ["utter_rephrase"]
+
+
+def test_in_a_form_the_question_goes_on(actions: ActionServer) -> None:
+    assert said(say(actions, CLOSE, loop="stock_form")) == ["utter_rephrase_aside"]
+
+
+def test_after_it_a_second_miss_brings_a_person(actions: ActionServer) -> None:
+    before = {"event": "user", "text": "x", "parse_data": {"intent": {"name": "nlu_fallback"}}}
+    missed = [before, {"event": "action", "name": "action_not_understood"}]
+    found = say(actions, CLOSE, events=missed)
+    handoffs = [one["custom"]["handoff"] for one in found["responses"] if "handoff" in (one.get("custom") or {})]
+    assert [handoff["reason"] for handoff in handoffs] == ["not_understood"]
