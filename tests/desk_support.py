@@ -15,6 +15,7 @@ import pytest_asyncio
 from aiohttp import CookieJar, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 from flow_support import CHAT, Platform, World, turn
+from PIL import Image
 from sqlalchemy import Row
 
 from bot.desk import desk_app, people_routes
@@ -33,6 +34,13 @@ AS_SCRIPT = {"Accept": "application/json"}
 def password_hash() -> str:
     """Made once: it is slow on purpose."""
     return hashed(PASSWORD)
+
+
+def png(width: int = 40, height: int = 30) -> bytes:
+    """A picture to upload."""
+    out = io.BytesIO()
+    Image.new("1", (width, height)).save(out, "PNG")
+    return out.getvalue()
 
 
 @dataclass

@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import pytest
-from desk_support import AS_SCRIPT, PASSWORD, DeskWorld
+from desk_support import AS_SCRIPT, PASSWORD, DeskWorld, png
 from PIL import Image
 from sqlalchemy import select
 
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PAGES = ("/desk", "/desk/c/1", "/desk/me", "/desk/people")
 PARTS = ("/desk/live", "/desk/files/1/0", "/desk/images/1")
 FORMS = ("/desk/c/1/take", "/desk/c/1/reply", "/desk/c/1/close", "/desk/logout", "/desk/me/password")
-
-
-def png(width: int = 40, height: int = 30) -> bytes:
-    out = io.BytesIO()
-    Image.new("1", (width, height)).save(out, "PNG")
-    return out.getvalue()
 
 
 async def test_the_signed_out_are_led_to_the_sign_in_and_see_nothing(desk: DeskWorld) -> None:

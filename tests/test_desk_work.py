@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientPayloadError
-from desk_support import AS_SCRIPT, DeskWorld, Visitor
+from desk_support import AS_SCRIPT, DeskWorld, Visitor, png
 from flow_support import Platform, with_abilities
 from sqlalchemy import Connection, event
 
@@ -76,8 +76,6 @@ async def test_a_reply_is_delivered_with_the_name_and_once_per_form(desk: DeskWo
 
 
 async def test_a_reply_with_an_image(desk: DeskWorld) -> None:
-    from test_desk import png
-
     anna, conversation = await taken(desk)
     word = await form_word(anna, conversation)
     path = f"/desk/c/{conversation}/reply"

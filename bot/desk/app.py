@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -10,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.desk import files, pages, people_pages, signin
-from bot.desk.live import BREATH, as_event
+from bot.desk.live import BREATH, as_event, gathered
 from bot.desk.look import DESK, Look, action, admins, desk_of, page, part, render, signed_in, wants_json, words_for
 from bot.desk.moves import ACTIONS
 from bot.flow.way import Way
@@ -108,16 +107,13 @@ async def _tell(look: Look, response: web.StreamResponse, known: int) -> None:
     async with look.desk.news.listen() as queue:
         await response.write(b"retry: 2000\n\n")
         missed = await look.way.db.read(lambda connection: inbox.news(connection, known)) if known else []
-        lines: list[tuple[int, int]] | None = missed
+        lines: list[tuple[int, int, str]] | None = missed
         while lines is not None:
             if await signed_in(look.request) is None:
                 await response.write(b"event: out\ndata: {}\n\n")
                 return
             await response.write(as_event(lines) if lines else b": still here\n\n")
-            try:
-                lines = await asyncio.wait_for(queue.get(), BREATH)
-            except TimeoutError:
-                lines = []
+            lines = await gathered(queue, BREATH)
 
 
 async def _to_desk(request: web.Request) -> web.StreamResponse:

@@ -18,7 +18,9 @@ LOOK = 5.0  # seconds between looks without a ring: another process may have wri
 LATE = 200  # lines looked at again: on PostgreSQL a lower id may be committed after a higher one
 BREATH = 15.0  # seconds of silence after which a line keeps the connection open
 
-_Line = tuple[int, int]
+GATHER = 0.1  # seconds in which news are put together: under load one event tells of many
+
+_Line = tuple[int, int, str]  # id, conversation, kind
 
 
 class News:
@@ -61,15 +63,31 @@ class News:
                 await wait_for(bell, LOOK)
                 continue
             new = [line for line in lines if seen is not None and line[0] not in seen]
-            high = max([high, *(line for line, _ in lines)])
-            seen = {line for line in seen or () if line > high - LATE} | {line for line, _ in lines}
+            high = max([high, *(line[0] for line in lines)])
+            seen = {line for line in seen or () if line > high - LATE} | {line[0] for line in lines}
             for queue in self._listeners if new else ():
                 queue.put_nowait(new)
             if not new:
                 await wait_for(bell, LOOK)
 
 
+async def gathered(queue: asyncio.Queue[list[_Line] | None], seconds: float) -> list[_Line] | None:
+    """What comes within `seconds` and a moment after it, [] when nothing does; None when the desk closes."""
+    try:
+        lines = await asyncio.wait_for(queue.get(), seconds)
+    except TimeoutError:
+        return []
+    if lines is not None:
+        await asyncio.sleep(GATHER)
+    while lines is not None and not queue.empty():
+        more = queue.get_nowait()
+        lines = None if more is None else [*lines, *more]
+    return lines
+
+
 def as_event(lines: list[_Line]) -> bytes:
-    """The lines as a server-sent event: the newest id, and which conversations changed."""
-    data = json.dumps({"last": max(line for line, _ in lines), "in": sorted({c for _, c in lines})})
-    return f"event: news\nid: {lines[-1][0]}\ndata: {data}\n\n".encode()
+    """The lines as a server-sent event: the newest id, which conversations changed, whether one was moved."""
+    last = max(line for line, _, _ in lines)
+    moved = any(kind == "move" for _, _, kind in lines)
+    data = json.dumps({"last": last, "in": sorted({one for _, one, _ in lines}), "moved": moved})
+    return f"event: news\nid: {last}\ndata: {data}\n\n".encode()

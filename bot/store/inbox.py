@@ -270,9 +270,9 @@ def latest(connection: Connection) -> int:
     return connection.execute(select(func.max(live.c.id))).scalar() or 0
 
 
-def news(connection: Connection, after: int, limit: int = 500) -> list[tuple[int, int]]:
-    """(line, conversation) of what changed after a line, oldest first."""
+def news(connection: Connection, after: int, limit: int = 500) -> list[tuple[int, int, str]]:
+    """(line, conversation, kind) of what changed after a line, oldest first."""
     rows = connection.execute(
-        select(live.c.id, live.c.conversation_id).where(live.c.id > after).order_by(live.c.id).limit(limit)
+        select(live.c.id, live.c.conversation_id, live.c.kind).where(live.c.id > after).order_by(live.c.id).limit(limit)
     )
-    return [(row.id, row.conversation_id) for row in rows]
+    return [(row.id, row.conversation_id, row.kind) for row in rows]

@@ -7,11 +7,14 @@ const channel = "BroadcastChannel" in window ? new BroadcastChannel("desk") : nu
 let latest = Number(main().dataset.latest);
 let line = Promise.resolve();
 let queued = null;
+let timer = null;
+let asked = 0;
 
 export function start(changed) {
   const heard = (news) => {
     latest = Math.max(latest, news.last);
-    refresh(changed);
+    if (news.in.includes(Number(main().dataset.open))) refresh(changed);
+    else if (news.moved || news.in.some(listed)) soon(changed);
   };
   if (channel) channel.onmessage = (event) => (event.data.out ? over() : heard(event.data));
   const listen = () => {
@@ -37,6 +40,18 @@ export function start(changed) {
   document.addEventListener("visibilitychange", () => document.hidden || refresh(changed));
 }
 
+function listed(conversation) {
+  return document.getElementById(`row-${conversation}`) || document.querySelector("#tab-all[aria-current]");
+}
+
+// The lists may lag a little: on a busy day many desks would otherwise ask for everything many times a second.
+function soon(changed) {
+  timer ??= setTimeout(() => {
+    timer = null;
+    refresh(changed);
+  }, Math.max(0, asked + 2000 - Date.now()));
+}
+
 // Brings the page up to date; calls during one that is under way lead to one more after it.
 export function refresh(changed) {
   queued ??= line = line.then(() => {
@@ -49,6 +64,7 @@ export function refresh(changed) {
 async function ask(changed) {
   const address = new URL(location.href);
   address.searchParams.delete("notice");
+  asked = Date.now();
   const answer = await fetch(address, { headers: { "Desk-Part": "yes" } });
   if (answer.status === 401) return over();
   if (!answer.ok) return;

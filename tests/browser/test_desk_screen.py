@@ -84,7 +84,7 @@ async def test_news_arrive_without_reload_while_a_draft_is_typed(served: DeskWor
     await expect(page.locator("#tab-mine")).to_contain_text("1")
     await expect(page.locator("#reply")).to_have_value("Buongiorno Rosa, sto")
     await expect(page.locator("#reply")).to_be_focused()
-    kept = "[document.getElementById('reply').selectionStart, document.getElementById('reply').selectionEnd, window.same]"
+    kept = "(r => [r.selectionStart, r.selectionEnd, window.same])(document.getElementById('reply'))"
     assert await page.evaluate(kept) == [3, 7, True]
     await page.reload()
     await expect(page.locator("#reply")).to_have_value("Buongiorno Rosa, sto")
