@@ -7,6 +7,7 @@ then the engine, and only when it answers the stored events are taken up.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 
 import yaml
 from aiohttp import web
+from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.channels import channels
@@ -202,6 +204,8 @@ def open_database(settings: Settings) -> Database:
     try:
         db = Database(settings.database_url)
         migrate(db)
+    except CommandError as error:
+        raise StartFailed("The database was written by a newer version of this program: update this one.") from error
     except (SQLAlchemyError, OSError) as error:
         raise StartFailed(f"The database cannot be opened: {type(error).__name__}. Check DATABASE_URL.") from error
     return db
@@ -231,4 +235,8 @@ async def _listening(starting: Awaitable[None], port: int, setting: str) -> None
     try:
         await starting
     except OSError as error:
-        raise StartFailed(f"Port {port} is taken. End the program there, or set {setting} to a free one.") from error
+        if error.errno == errno.EADDRINUSE:
+            text = f"Port {port} is taken. End the program there, or set {setting} to a free one."
+        else:
+            text = f"Port {port} cannot be opened: {os.strerror(error.errno or 0)}. Check HOST and {setting}."
+        raise StartFailed(text) from error
