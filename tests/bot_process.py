@@ -90,11 +90,14 @@ class EchoEngine:
     seconds: float = 0.0
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    broken: bool = False
 
     async def ready(self, _request: web.Request) -> web.Response:
-        return web.json_response({"ready": True})
+        return web.json_response({"ready": True}, status=503 if self.broken else 200)
 
     async def turn(self, request: web.Request) -> web.Response:
+        if self.broken:
+            return web.json_response({"error": "broken"}, status=500)
         asked = await request.json()
         self.asked.append(asked)
         await asyncio.sleep(random.random() * self.seconds)
