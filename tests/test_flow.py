@@ -168,7 +168,7 @@ async def test_a_photo_with_words_is_answered_by_its_words(flow: World) -> None:
 
 
 async def test_typing_is_shown_only_while_it_takes_long(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.flow.answer.TYPING_AFTER", 0.01)
+    monkeypatch.setattr("bot.flow.turn.TYPING_AFTER", 0.01)
 
     async def slowly(_: Ask) -> Turn:
         while not flow.platform.typed:
@@ -178,7 +178,7 @@ async def test_typing_is_shown_only_while_it_takes_long(flow: World, monkeypatch
     flow.engine.script = [slowly]
     await flow.writes("una domanda lunga")
     assert flow.platform.typed == [flow.key()]
-    monkeypatch.setattr("bot.flow.answer.TYPING_AFTER", 60)
+    monkeypatch.setattr("bot.flow.turn.TYPING_AFTER", 60)
     await flow.writes("una breve")
     assert len(flow.platform.typed) == 1
 

@@ -3,7 +3,10 @@
     channels/*.py        Channel.routes, Channel.start    webhook or long poll: who is calling? -> raw events
     flow/receive.py      receive                          store once, then say 200
     flow/answer.py       answer_next                      one event of one conversation: whose turn is it?
+    flow/scene.py          look, begin                      what is known before the turn; how every turn begins
     flow/meaning.py        meaning                          what a tap, a command or a text asks of the engine
+    flow/listen.py         by_ourselves, keep, note         what needs no engine: a person's turn, edits, echoes
+    flow/turn.py           bot_turn                         the bot's turn: ask, then keep and say in one transaction
     dialogue.py            Dialogue.ask                     the engine's answer, as data
     flow/handoff.py        request                          a person is wanted: case, packet, honest words
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk

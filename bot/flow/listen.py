@@ -1,0 +1,115 @@
+"""What needs no engine: our own buttons, a customer who waits, a person's turn, edits, reads and echoes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot.flow import handoff
+from bot.flow.scene import Scene, begin
+from bot.flow.way import Way
+from bot.model.messages import ConversationKey, Incoming, Kind
+from bot.model.replies import Reply
+from bot.model.states import Author, Status
+from bot.store import cases, conversations, events, messages, outgoing
+
+COLLEAGUE_ELSEWHERE = timedelta(hours=1)  # a colleague answered outside this desk: the bot keeps out of it
+
+
+def by_ourselves(
+    connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str
+) -> str:
+    """What needs no engine: our own buttons, and whatever is written while the customer waits for a person."""
+    opened = begin(connection, way, key, scene, incoming)
+    if opened is None:
+        return "again or done"
+    conversation, now = opened
+    word, _, rest = asked.partition(":")
+    if word == "#cancel" and handoff.cancel(connection, way, conversation, now=now):
+        return "cancelled"
+    if word == "#solved":
+        case_id, _, yes = rest.partition(":")
+        if case_id.isdigit() and handoff.solved(connection, way, conversation, int(case_id), yes=yes == "yes", now=now):
+            return f"solved: {yes}"
+    if conversation.status == Status.WAITING:
+        _acknowledge(connection, way, conversation, now)
+        return "kept for the person"
+    text = way.texts.say("status_none", conversation.language)
+    button = handoff.way_to_a_person(way, conversation.language)
+    handoff.say(connection, way, conversation, Reply(text, (button,)), now=now)
+    return "an old button"
+
+
+def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
+    """Say once that what is written while waiting is read; saying it each time would bury the chat."""
+    case = cases.get(connection, conversation.case_id)
+    # of this case, and since it waits: the words that led to it may bear the same time, or a later one
+    since = [
+        row
+        for row in messages.history(connection, conversation.id, 20)
+        if row.author == Author.CUSTOMER and row.case_id == case.id and row.at >= case.waiting_since
+    ]
+    if len(since) > 1:
+        return
+    text = way.texts.say("added", conversation.language, number=case.number)
+    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
+
+
+def still_waiting(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
+    """A person was asked for already: say where the request stands."""
+    case = cases.get(connection, conversation.case_id)
+    since = case.waiting_since.astimezone(way.team.zone)
+    text = way.texts.say("status_waiting", conversation.language, number=case.number, since=f"{since:%H:%M}")
+    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
+
+
+def tell_the_agent(connection: Connection, way: Way, scene: Scene) -> str:
+    """A follow-up fell due while a person has the word: the bot stays silent, the person is told."""
+    assert scene.conversation
+    now = way.clock()
+    if not events.finish(connection, scene.event.id, now):
+        return "done by another"
+    line = f"follow_up: {scene.event.payload['subject']}"
+    messages.add_line(connection, scene.conversation.id, line, case_id=scene.conversation.case_id, now=now)
+    return "told the agent"
+
+
+def keep(connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming) -> str:
+    """A person has the word: the message is theirs, the bot is silent."""
+    opened = begin(connection, way, key, scene, incoming)
+    return "kept for the agent" if opened else "again or done"
+
+
+def note(connection: Connection, way: Way, scene: Scene, incoming: Incoming) -> str:
+    """What is no message: edits, reads, blocks, echoes. None of them is answered."""
+    now = way.clock()
+    if not events.finish(connection, scene.event.id, now):
+        return "done by another"
+    conversation = scene.conversation
+    if conversation is None:
+        return f"{incoming.kind}: nobody we know"
+    if incoming.kind == Kind.EDITED:
+        messages.edited(connection, conversation.id, incoming.platform_id, incoming.text, now)
+    elif incoming.kind == Kind.READ:
+        messages.read_up_to(connection, conversation.id, incoming.at, now)
+    elif incoming.kind in (Kind.BLOCKED, Kind.UNBLOCKED):
+        conversations.change(connection, conversation.id, blocked=incoming.kind == Kind.BLOCKED)
+        messages.add_line(connection, conversation.id, incoming.kind, case_id=conversation.case_id, now=now)
+    elif incoming.kind == Kind.ECHO:
+        _echo(connection, conversation, incoming, now)
+    return str(incoming.kind)
+
+
+def _echo(connection: Connection, conversation: Row[Any], incoming: Incoming, now: datetime) -> None:
+    """Our own words proven to have arrived, or a colleague's, written outside this desk."""
+    if incoming.metadata.isdigit() and outgoing.echoed(
+        connection, int(incoming.metadata), conversation.id, incoming.platform_id, now
+    ):
+        return
+    if incoming.ours:
+        return
+    messages.add_line(connection, conversation.id, f"elsewhere: {incoming.text}", case_id=conversation.case_id, now=now)
+    conversations.change(connection, conversation.id, quiet_until=now + COLLEAGUE_ELSEWHERE)
+    outgoing.suppress_bot(connection, conversation.id, "a colleague answered elsewhere")

@@ -1,0 +1,98 @@
+"""What is known before a turn, and how every turn begins: the event done, the customer's message kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot.flow.language import language_of
+from bot.flow.way import Way
+from bot.model.messages import ConversationKey, Incoming
+from bot.model.replies import QuickReply
+from bot.model.states import Status
+from bot.store import cases, conversations, events, messages
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is known before the turn: the oldest event, and the conversation as it was read."""
+
+    event: Row[Any]
+    conversation: Row[Any] | None
+    dialogue: list[dict[str, Any]]
+    offered: list[list[QuickReply]]
+    cases: list[dict[str, Any]]
+
+    @property
+    def status(self) -> str:
+        """Whose turn it is; a new conversation is the bot's."""
+        return self.conversation.status if self.conversation else Status.BOT
+
+
+def look(connection: Connection, key: ConversationKey) -> Scene | None:
+    event = events.next_of(connection, key)
+    if event is None:
+        return None
+    conversation = conversations.find(connection, key)
+    if conversation is None:
+        return Scene(event, None, [], [], [])
+    return Scene(
+        event,
+        conversation,
+        conversations.dialogue(connection, conversation.id),
+        messages.offered(connection, conversation.id),
+        [
+            {
+                "number": case.number,
+                "status": "closed" if case.closed_at else "taken" if case.taken_at else "waiting",
+                "topic": case.topic,
+                "opened_at": case.opened_at.isoformat(),
+            }
+            for case in cases.of_customer(connection, conversation.customer_id)
+        ],
+    )
+
+
+def begin(
+    connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming
+) -> tuple[Row[Any], datetime] | None:
+    """Finish the event and keep the customer's message; None when the conversation moved or another was faster."""
+    now = way.clock()
+    language = language_for(way, scene, incoming, incoming.text)
+    conversation = conversations.find_or_begin(connection, key, incoming.sender, language=language, now=now)
+    moved = scene.conversation is not None and conversation.version != scene.conversation.version
+    if moved or not events.finish(connection, scene.event.id, now):
+        return None
+    conversation = awake(connection, conversation, language, now)
+    add(connection, conversation, scene, incoming, now)
+    return conversation, now
+
+
+def add(connection: Connection, conversation: Row[Any], scene: Scene, incoming: Incoming, now: datetime) -> int:
+    return messages.add_incoming(
+        connection, conversation.id, incoming, event_id=scene.event.id, case_id=conversation.case_id, now=now
+    )
+
+
+def awake(connection: Connection, conversation: Row[Any], language: str, now: datetime) -> Row[Any]:
+    """The conversation in its present language; a closed one is the bot's again when the customer writes."""
+    if conversation.language != language:
+        conversations.change(connection, conversation.id, language=language)
+    if conversation.status == Status.CLOSED:
+        return conversations.move(connection, conversation, Status.BOT, who="customer", why="wrote again", now=now)
+    found = conversations.get(connection, conversation.id)
+    assert found
+    return found
+
+
+def language_for(way: Way, scene: Scene, incoming: Incoming, asked: str | None) -> str:
+    known = scene.conversation.language if scene.conversation else None
+    text = incoming.text if asked is not None and not asked.startswith(("/", "#")) else ""
+    return language_of(text, known, incoming.sender.language, way.team.languages)
+
+
+def quiet(conversation: Row[Any] | None, now: datetime) -> bool:
+    return bool(conversation and conversation.quiet_until and conversation.quiet_until > now)

@@ -1,0 +1,200 @@
+"""The bot's turn: ask the engine, then keep and say what follows, in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot.dialogue import EngineDown
+from bot.flow import handoff
+from bot.flow.listen import still_waiting
+from bot.flow.scene import Scene, add, awake, begin, language_for
+from bot.flow.way import Way
+from bot.model.dialogue import Ask, HandoffRequest, Turn
+from bot.model.messages import ConversationKey, Incoming
+from bot.model.replies import Reply
+from bot.model.states import Status
+from bot.store import conversations, events, messages, outgoing
+
+log = logging.getLogger(__name__)
+
+INTRODUCE_AGAIN = timedelta(hours=24)  # after a silence this long the bot says again that it is one
+STALE = timedelta(minutes=2)  # an unsent answer this old is not sent after a newer one
+TYPING_AFTER = 0.5  # seconds of thinking before the customer is shown that an answer is coming
+
+#: Intents whose answer says by itself that a bot is speaking.
+INTRODUCES = frozenset({"greet", "ask_bot"})
+
+
+async def bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str | None) -> str:
+    """Ask the engine, outside any transaction; then keep everything, unless the conversation changed meanwhile."""
+    language = language_for(way, scene, incoming, asked)
+    typing = asyncio.create_task(_typing_soon(way, key))
+    question = asked if asked is not None else str(scene.event.payload["tell"])
+    turn: Turn | None
+    try:
+        turn = await way.engine.ask(_ask(way, scene, incoming, question, language))
+    except EngineDown as error:
+        log.warning("engine: %s", error)
+        turn = None
+    finally:
+        typing.cancel()
+    return await way.db.write(
+        lambda connection: _keep_turn(connection, way, key, scene, incoming, asked, turn, language)
+    )
+
+
+async def _typing_soon(way: Way, key: ConversationKey) -> None:
+    await asyncio.sleep(TYPING_AFTER)
+    await way.channels[key.channel].typing(key)
+
+
+def _ask(way: Way, scene: Scene, incoming: Incoming, question: str, language: str) -> Ask:
+    turn_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scene.event.channel}:{scene.event.external_id}"))
+    metadata: dict[str, Any] = {
+        "language": language,
+        "turn_id": turn_id,
+        "now": way.clock().astimezone(way.team.zone).isoformat(),
+        "can_share_location": way.channels[scene.event.channel].abilities.ask_location,
+        "cases": scene.cases,
+        "first_turn": scene.conversation is None,
+    }
+    if incoming.location:
+        metadata["location"] = asdict(incoming.location)
+    if incoming.contact and incoming.contact.own:
+        metadata["contact"] = {"phone": incoming.contact.phone}
+    return Ask(turn_id, question, metadata, scene.dialogue)
+
+
+def _keep_turn(
+    connection: Connection,
+    way: Way,
+    key: ConversationKey,
+    scene: Scene,
+    incoming: Incoming,
+    asked: str | None,
+    turn: Turn | None,
+    language: str,
+) -> str:
+    now = way.clock()
+    conversation = conversations.find_or_begin(connection, key, incoming.sender, language=language, now=now)
+    if scene.conversation is not None and conversation.version != scene.conversation.version:
+        return "again: the conversation moved"  # the event stays new: the next look decides afresh
+    if not events.finish(connection, scene.event.id, now):
+        return "done by another"
+    conversation = awake(connection, conversation, language, now)
+    message_id = None
+    if asked is not None:
+        message_id = add(connection, conversation, scene, incoming, now)
+    else:
+        line = f"follow_up: {scene.event.payload['subject']}"
+        messages.add_line(connection, conversation.id, line, case_id=conversation.case_id, now=now)
+    if turn is None:
+        engine_down(connection, way, conversation, asked, now)
+        return "engine down"
+    conversations.keep_dialogue(connection, conversation.id, turn.events, now)
+    if message_id is not None:
+        messages.understood(connection, message_id, turn.intent, turn.confidence, turn.ranking)
+        learned = {name: value for name, value in turn.slots.items() if not _inner(name)}
+        messages.learn(connection, conversation.id, learned, message_id, now)
+    _speak(connection, way, conversation, turn, incoming, now)
+    messages.promise(
+        connection,
+        conversation.id,
+        turn.promises,
+        message_id=message_id,
+        case_id=conversation.case_id,
+        now=now,
+    )
+    messages.watch(connection, conversation.id, turn.watches, now)
+    return f"{turn.intent} {turn.confidence:.2f}{' handoff ' + turn.handoff.reason if turn.handoff else ''}"
+
+
+def _inner(slot: str) -> bool:
+    """Is it the dialogue's own bookkeeping, and nothing that was learned about the customer?"""
+    return slot.startswith("_") or slot in ("language", "requested_slot", "session_started_metadata")
+
+
+def _speak(
+    connection: Connection, way: Way, conversation: Row[Any], turn: Turn, incoming: Incoming, now: datetime
+) -> None:
+    """The engine's replies, with what a bot owes: that it is one, and a way to a person under its last word."""
+    outgoing.suppress_bot(connection, conversation.id, "the customer has moved on", before=now - STALE)
+    replies = list(turn.replies)
+    wanted = turn.handoff
+    if not replies and not wanted:
+        wanted = HandoffRequest("no_answer", turn.intent)
+        replies = [Reply(way.texts.say("no_answer", conversation.language))]
+    if replies and incoming.attachments:
+        replies.append(Reply(way.texts.say("kept_too", conversation.language)))
+    replies = _introduced(connection, way, conversation, turn.intent, replies, now)
+    if replies and not wanted:
+        replies[-1] = handoff.with_way_to_a_person(way, replies[-1], conversation.language)
+    for one in replies:
+        handoff.say(connection, way, conversation, one, now=now)
+    if wanted and conversation.status == Status.WAITING:
+        still_waiting(connection, way, conversation, now)
+    elif wanted:
+        handoff.request(connection, way, conversation, wanted, who=_who(wanted), now=now)
+
+
+def _introduced(
+    connection: Connection, way: Way, conversation: Row[Any], intent: str, replies: list[Reply], now: datetime
+) -> list[Reply]:
+    """The replies, led by the bot's introduction at the start and after a long pause."""
+    last = conversation.introduced_at
+    quiet_long = last and conversation.last_message_at and now - conversation.last_message_at > INTRODUCE_AGAIN
+    if last and not quiet_long:
+        return replies
+    conversations.change(connection, conversation.id, introduced_at=now)
+    if intent in INTRODUCES and replies:
+        return replies
+    introduction = way.texts.say("introduction", conversation.language)
+    if not replies:
+        return [Reply(introduction)]
+    return [replace(replies[0], text=f"{introduction}\n\n{replies[0].text}"), *replies[1:]]
+
+
+def engine_down(connection: Connection, way: Way, conversation: Row[Any], asked: str | None, now: datetime) -> None:
+    """The truth, and a person: never silence. A button that asks for a person needs no engine and no excuse."""
+    if asked == "/ask_human":
+        wanted = HandoffRequest("asked")
+    else:
+        wanted = HandoffRequest("engine_down")
+        sorry = [Reply(way.texts.say("engine_down", conversation.language))]
+        for one in _introduced(connection, way, conversation, "", sorry, now):
+            handoff.say(connection, way, conversation, one, now=now)
+    if conversation.status == Status.WAITING:
+        still_waiting(connection, way, conversation, now)
+    else:
+        handoff.request(connection, way, conversation, wanted, who="bot", now=now)
+
+
+def _who(wanted: HandoffRequest) -> str:
+    return "customer" if wanted.reason == "asked" else "bot"
+
+
+def cannot_read(connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming) -> str:
+    """A photo, a voice message, a poll: kept for a person; the bot says what it cannot read."""
+    opened = begin(connection, way, key, scene, incoming)
+    if opened is None:
+        return "again or done"
+    conversation, now = opened
+    kind = incoming.attachments[0].kind if incoming.attachments else "contact" if incoming.contact else "other"
+    key_ = f"unreadable.{kind}" if way.texts.has(f"unreadable.{kind}") else "unreadable.other"
+    replies = [Reply(way.texts.say(key_, conversation.language))]
+    replies = _introduced(connection, way, conversation, "", replies, now)
+    handoff.say(
+        connection,
+        way,
+        conversation,
+        handoff.with_way_to_a_person(way, replies[0], conversation.language),
+        now=now,
+    )
+    return f"cannot read: {incoming.unreadable or kind}"
