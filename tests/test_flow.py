@@ -12,7 +12,7 @@ from sqlalchemy.event import listen as listens
 from sqlalchemy.event import remove
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.dialogue import EngineDown
+from bot.dialogue import EngineDown, EngineRefused
 from bot.flow import handoff
 from bot.flow.answer import answer_next
 from bot.model.dialogue import Ask, Turn
@@ -284,6 +284,14 @@ async def test_an_engine_that_is_down_is_told_and_a_person_asked(flow: World) ->
     assert flow.text("engine_down") in sorry and case.number in next_
     assert flow.buttons() == ["Non serve più"]
     assert await flow.said("customer") == ["la linea non va"]
+
+
+async def test_a_dialogue_state_that_a_new_model_refuses_is_begun_anew(flow: World) -> None:
+    await flow.writes("ciao")
+    flow.engine.script = [EngineRefused("these are not my events"), turn("Eccomi")]
+    (answer,) = await flow.writes("orari?")
+    assert answer == "Eccomi" and await flow.status() == "bot"
+    assert [bool(ask.events) for ask in flow.engine.asked] == [False, True, False]
 
 
 async def test_a_person_is_asked_for_without_the_engine(flow: World) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.dialogue import EngineDown
+from bot.dialogue import EngineDown, EngineRefused
 from bot.flow import handoff
 from bot.flow.listen import still_waiting
 from bot.flow.scene import Scene, add, awake, begin, language_for
@@ -39,7 +39,7 @@ async def bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incom
     question = asked if asked is not None else str(scene.event.payload["tell"])
     turn: Turn | None
     try:
-        turn = await way.engine.ask(_ask(way, scene, incoming, question, language))
+        turn = await _turn(way, _ask(way, scene, incoming, question, language))
     except EngineDown as error:
         log.warning("engine: %s", error)
         turn = None
@@ -48,6 +48,17 @@ async def bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incom
     return await way.db.write(
         lambda connection: _keep_turn(connection, way, key, scene, incoming, asked, turn, language)
     )
+
+
+async def _turn(way: Way, question: Ask) -> Turn:
+    try:
+        return await way.engine.ask(question)
+    except EngineRefused:
+        if not question.events:
+            raise
+        # a state of an older model: kept, it would refuse every later turn of this conversation too
+        log.warning("engine: the dialogue's state was refused and is begun anew")
+        return await way.engine.ask(replace(question, events=[]))
 
 
 async def _typing_soon(way: Way, key: ConversationKey) -> None:

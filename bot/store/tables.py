@@ -138,7 +138,7 @@ messages = Table(
     Column("attachments", JSON),  # [{"kind", "ref", "name", "mime", "size"}]; ref is secret
     Column("location", JSON),  # {"latitude", "longitude"}
     Column("contact", JSON),  # {"phone", "name", "own"}
-    Column("payload", Text),  # a tapped button's meaning
+    Column("payload", Text),  # a tapped button's meaning; of a person's words, the form they came from (sent once)
     Column("intent", String(64)),
     Column("confidence", Float),
     Column("ranking", JSON),  # [[intent, score], ...] what else it could have meant
