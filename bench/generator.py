@@ -47,8 +47,10 @@ async def work(job: dict[str, Any], platform: Platform) -> Any:
     try:
         if kind == "long_conversation":
             return await long_conversation(to, newcomers, progress=progress, **numbers)
-        loop = {"open_loop": open_loop, "closed_loop": closed_loop}[kind]
-        tally = await loop(to, newcomers, progress=progress, **numbers)
+        if kind == "open_loop":
+            tally = await open_loop(to, newcomers, progress=progress, **numbers)
+        else:
+            tally = await closed_loop(to, newcomers, progress=progress, **numbers)
         return {**tally.summary(), "sends": platform.sends - sends}
     finally:
         to.close()

@@ -35,6 +35,7 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     began: float = 0.0
     ended: float = 0.0
+    all: int = 0  # messages written, warm-up and last turns included: what the processor time was used for
 
     def summary(self) -> dict[str, object]:
         """Answered, failed, answers a second, percentiles in milliseconds."""
@@ -43,6 +44,7 @@ class Tally:
             "answered": len(self.times),
             "failed": sum(self.failures.values()),
             "failures": dict(self.failures),
+            "all": self.all,
             "per_second": len(self.times) / seconds if seconds > 0 else 0.0,
             **{f"p{share}": percentile(self.times, share / 100) * 1000 for share in (50, 95, 99)},
         }
@@ -106,6 +108,7 @@ async def closed_loop(
                 progress(max(now - begins, 0) / seconds)
                 seen = Tally()
                 await _one(to, newcomers.customer(conversation), line_of(conversation, place), now, seen)
+                tally.all += 1
                 if begins <= time.perf_counter() <= tally.ended:
                     tally.times += seen.times
                     tally.failures += seen.failures
@@ -115,6 +118,7 @@ async def closed_loop(
 
 
 async def _one(to: Counterpart, customer: str, text: str, due: float, tally: Tally) -> None:
+    tally.all += 1
     try:
         tally.times.append(await to.turn(customer, text) - due)
     except NotAnswered as error:

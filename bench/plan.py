@@ -25,7 +25,7 @@ from bench.processes import (
     parts,
     processor_seconds,
 )
-from bench.stock import Stock
+from bench.stock import Stock, StockModel
 
 T = TypeVar("T")
 DATA = ROOT / "data" / "bench"
@@ -48,7 +48,9 @@ class Scale:
     ack_rounds: int = 5
 
 
-QUICK = Scale((25, 50), 4, 1, 5, 1, 32, (100, 300), (), 20, 2000, 3)
+QUICK = Scale(
+    rates=(25, 50), open_seconds=4, closed_rounds=1, closed_seconds=5, warm_up=1, places=(100, 300), ack_rounds=3
+)
 
 
 @dataclass
@@ -147,8 +149,8 @@ def settings(port: int, platform_port: int, data: str = "product") -> dict[str, 
 class Plan:
     """One run."""
 
-    def __init__(self, scale: Scale, *, stock: bool) -> None:
-        self._scale, self._with_stock = scale, stock
+    def __init__(self, scale: Scale, stock: StockModel | None) -> None:
+        self._scale, self._stock = scale, stock
         self.found = Found()
         self._bar = tqdm(total=self._steps(), desc="bench", unit="part", leave=False, disable=not sys.stderr.isatty())
         self._part = 0.0
@@ -156,7 +158,7 @@ class Plan:
     def _steps(self) -> int:
         s = self._scale
         one = len(s.rates) + s.closed_rounds + 1
-        return 2 + 1 + one + (1 + one if self._with_stock else 0)
+        return 2 + 1 + one + (1 + one if self._stock else 0)
 
     def run(self) -> Found:
         """Measure everything. Raises NotStarted, RuntimeError."""
@@ -172,8 +174,8 @@ class Plan:
             stack.callback(bot.end)
             self.found.starts["bot"] = bot.start_seconds
             sides: dict[str, Bot | Stock] = {"bot": bot}
-            if self._with_stock:
-                sides["stock"] = stock = self._step("start of stock Rasa", Stock)
+            if model := self._stock:
+                sides["stock"] = stock = self._step("start of stock Rasa", lambda: Stock(model))
                 stack.callback(stock.end)
                 self.found.starts["stock"] = stock.start_seconds
             self._saturate(customers, sides)
@@ -202,9 +204,7 @@ class Plan:
                         warm_up=s.warm_up,
                     ),
                 )
-                # of the whole job, warm-up and last turns included: messages are counted in the middle part only
-                share = s.closed_seconds / (s.closed_seconds + s.warm_up)
-                messages = max(result["answered"] / share, 1)
+                messages = max(result["all"], 1)
                 used = {part: (processor_seconds(p) - before[part]) * 1000 / messages for part, p in pids.items()}
                 self.found.closed.setdefault(name, []).append({**result, "processor": used})
 

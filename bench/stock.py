@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from bench.processes import ENGINE_PYTHON, RASA, ROOT, NotStarted, Process, envi
 HOME = ROOT / "data" / "bench" / "stock"
 TOPICS = ("domain", "nlu", "stories")
 CREDENTIALS = "rest:\n"
+BASE = (
+    "stock Rasa: the config.yml of `rasa init` (DIET, TED, 100 epochs each), our domain, nlu, rules, and our test "
+    "conversations as stories; REST channel, tracker store in memory, the same actions"
+)
 ENDPOINTS = "action_endpoint:\n  url: ${ACTIONS_URL}\n"
 
 
@@ -34,15 +39,29 @@ def default_config() -> Path:
     return found[0] / "config.yml"
 
 
-def train() -> Path:
-    """The model, trained first if configuration or content changed (some minutes, once). Raises NotStarted."""
-    HOME.mkdir(parents=True, exist_ok=True)
-    with (HOME / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        model = HOME / "models" / f"{_lay_out()}.tar.gz"
-        if not model.exists():
-            _train(model)
-    return model
+@dataclass(frozen=True)
+class StockModel:
+    """A trained model, and what a reader of the numbers must know about it."""
+
+    path: Path
+    remarks: tuple[str, ...]
+
+    @classmethod
+    def ready(cls, *, keep: bool = False) -> StockModel:
+        """The model of the content as it is, trained first if need be (some minutes, once). Raises NotStarted.
+
+        `keep`: the newest there is will do.
+        """
+        HOME.mkdir(parents=True, exist_ok=True)
+        with (HOME / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            older = sorted((HOME / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+            if keep and older:
+                return cls(older[-1], (BASE, "stock Rasa's model is of slightly older content (`--keep-stock`)"))
+            model = HOME / "models" / f"{_lay_out()}.tar.gz"
+            if not model.exists():
+                _train(model)
+        return cls(model, (BASE,))
 
 
 def _lay_out() -> str:
@@ -85,8 +104,7 @@ def _train(model: Path) -> None:
 class Stock:
     """Stock Rasa and an action server of its own, the same that our engine uses."""
 
-    def __init__(self) -> None:
-        model = train()
+    def __init__(self, model: StockModel) -> None:
         self.port = free_ports(50)
         actions = str(self.port + 50)
         logs = HOME / "logs"
@@ -97,7 +115,7 @@ class Stock:
             log=logs / "actions.log",
         )
         self._rasa = Process(
-            [*run, "rasa", "run", "--interface", "127.0.0.1", "--port", str(self.port), "--model", str(model)],
+            [*run, "rasa", "run", "--interface", "127.0.0.1", "--port", str(self.port), "--model", str(model.path)],
             env={**RASA, "PYTHONPATH": str(ROOT), "ACTIONS_URL": f"http://127.0.0.1:{actions}/webhook"},
             log=logs / "rasa.log",
             cwd=HOME,

@@ -1,0 +1,45 @@
+"""The command line of the measurements: python -m bench [--quick] [--keep-stock].
+
+Exit codes: 0 measured (whether or not the targets are met: the table says it), 1 could not measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from bench.plan import QUICK, Plan, Scale
+from bench.processes import ROOT, NotStarted
+from bench.report import machine, report
+from bench.stock import StockModel
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def main() -> int:
+    """Measure, print, write the page."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Sportello beside stock Rasa.")
+    parser.add_argument("--quick", action="store_true", help="a minute or two, without stock Rasa; writes no page")
+    parser.add_argument(
+        "--keep-stock", action="store_true", help="use stock Rasa's last model though the content changed since"
+    )
+    options = parser.parse_args()
+    began, where = time.monotonic(), machine()
+    scale = QUICK if options.quick else Scale()
+    try:
+        stock = None if options.quick else StockModel.ready(keep=options.keep_stock)
+        found = Plan(scale, stock).run()
+    except (NotStarted, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    remarks = [*where, f"the run took {(time.monotonic() - began) / 60:.0f} minutes"]
+    text = report(found, scale, [*remarks, *(stock.remarks if stock else ())])
+    print(text)
+    if not options.quick:
+        PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
