@@ -11,8 +11,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     Row,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -44,6 +46,37 @@ def _first() -> ColumnElement[bool]:
         earlier.c.conversation_id == outgoing.c.conversation_id, earlier.c.id < outgoing.c.id, _open(earlier)
     )
     return and_(_open(outgoing), ~before)
+
+
+# The three statements that run after every commit are made once: putting them together takes longer than running them.
+_SUPPRESS_TAKEN = (
+    update(outgoing)
+    .where(
+        _open(outgoing),
+        outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
+        outgoing.c.author == Author.BOT,
+        exists(
+            select(conversations.c.id)
+            .where(conversations.c.id == outgoing.c.conversation_id, conversations.c.status == Status.AGENT)
+            .scalar_subquery()
+        ),
+    )
+    .values(state=Sending.SUPPRESSED, problem="a person took over")
+)
+_DUE = (
+    select(outgoing.c.id)
+    .where(
+        _first(),
+        outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
+        outgoing.c.due_at <= bindparam("now", type_=Time),
+    )
+    .order_by(outgoing.c.due_at, outgoing.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_DUE_UNLOCKED = _DUE.with_for_update(skip_locked=True)
+_NEXT_DUE = select(
+    func.min(case((outgoing.c.state == Sending.SENDING, outgoing.c.lease_until), else_=outgoing.c.due_at))
+).where(_first())
 
 
 def add(
@@ -90,34 +123,9 @@ def claim(connection: Connection, *, limit: int, lease: timedelta, now: datetime
     The bot's rows in a conversation that a person took are suppressed here, in the same transaction that would
     have claimed them: a reply computed before the take is never delivered after it.
     """
-    stale = (
-        select(conversations.c.id)
-        .where(conversations.c.id == outgoing.c.conversation_id, conversations.c.status == Status.AGENT)
-        .scalar_subquery()
-    )
-    connection.execute(
-        update(outgoing)
-        .where(
-            _open(outgoing),
-            outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
-            outgoing.c.author == Author.BOT,
-            exists(stale),
-        )
-        .values(state=Sending.SUPPRESSED, problem="a person took over")
-    )
-    first = (
-        select(outgoing.c.id)
-        .where(
-            _first(),
-            outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
-            outgoing.c.due_at <= now,
-        )
-        .order_by(outgoing.c.due_at, outgoing.c.id)
-        .limit(limit)
-    )
-    if connection.dialect.name != "sqlite":
-        first = first.with_for_update(skip_locked=True)
-    ids = list(connection.execute(first).scalars())
+    connection.execute(_SUPPRESS_TAKEN)
+    due = _DUE if connection.dialect.name == "sqlite" else _DUE_UNLOCKED
+    ids = list(connection.execute(due, {"now": now, "most": limit}).scalars())
     if not ids:
         return []
     connection.execute(
@@ -233,11 +241,7 @@ def _on(channels: Collection[str], *also: ColumnElement[bool]) -> ColumnElement[
 
 def next_due(connection: Connection) -> datetime | None:
     """When the next row becomes due; rows behind another of their conversation wait for that one."""
-    due: datetime | None = connection.execute(
-        select(
-            func.min(case((outgoing.c.state == Sending.SENDING, outgoing.c.lease_until), else_=outgoing.c.due_at))
-        ).where(_first())
-    ).scalar()
+    due: datetime | None = connection.execute(_NEXT_DUE).scalar()
     return due
 
 
