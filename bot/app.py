@@ -35,7 +35,7 @@ from bot.flow.texts import Texts
 from bot.flow.way import Way
 from bot.health import health_routes
 from bot.model.messages import RawEvent
-from bot.model.team import team_of
+from bot.model.teams import FILE, teams_from
 from bot.sandbox import Sandbox
 from bot.settings import ACTIONS_AFTER, Settings
 from bot.store.database import Database
@@ -214,8 +214,8 @@ def open_database(settings: Settings) -> Database:
 def build_way(settings: Settings, db: Database, clock: Callable[[], datetime] = utc_now) -> Way:
     """What every step of the way has in hand, nothing connected yet. Raises StartFailed for wrong files."""
     try:
-        team = team_of(yaml.safe_load((settings.root / "team.yml").read_text("utf-8")))
-        texts = Texts(company=team.company)
+        teams = teams_from((settings.root / FILE).read_text("utf-8"))
+        texts = Texts(company=teams.company)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise StartFailed(str(error)) from error
     return Way(
@@ -223,7 +223,7 @@ def build_way(settings: Settings, db: Database, clock: Callable[[], datetime] = 
         channels=channels(settings),
         engine=Dialogue(settings.engine_url or f"http://127.0.0.1:{settings.engine_port}"),
         texts=texts,
-        team=team,
+        teams=teams,
         clock=clock,
         people_url=settings.public_url or settings.own_url,
         cache=settings.data / "people",

@@ -23,19 +23,28 @@ from bot.model.dialogue import Ask, HandoffRequest, Turn
 from bot.model.errors import NotForUs
 from bot.model.messages import Attachment, Contact, ConversationKey, Incoming, Kind, Location, RawEvent, Sender
 from bot.model.replies import QuickReply, Reply, Speaker
-from bot.model.team import team_of
+from bot.model.teams import teams_of
 from bot.store import agents, conversations, messages
 from bot.store.database import Database
 from bot.store.tables import cases, outgoing
 
-TEAM = {
-    "company": "Vivalinea",
+CARE = {
     "name": {"it": "Il team assistenza", "en": "Our care team"},
-    "timezone": "Europe/Rome",
     "hours": {day: ["08:30-21:30"] for day in ("monday", "tuesday", "wednesday", "thursday", "friday")}
     | {"saturday": ["09:00-18:00"]},
     "holidays": "IT",
+}
+TECHNICIANS = {
+    "name": {"it": "Il team tecnico", "en": "Our technicians"},
+    "hours": {"tuesday": ["08:30-21:30"]},
+    "topics": ["report_fault"],
+    "minutes": 10,
+}
+TEAMS = {
+    "company": "Vivalinea",
+    "timezone": "Europe/Rome",
     "languages": ["it", "en"],
+    "teams": {"care": CARE, "technicians": TECHNICIANS},
 }
 TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)  # 11:00 in Rome, the team is there
 SUNDAY = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -298,13 +307,13 @@ def world(db: Database, cache: Path, *, platforms: Sequence[Platform] = (), now:
     """A new world on a migrated database."""
     clock, engine = Clock(now), ScriptedEngine()
     channels = list(platforms) or [Platform()]
-    team = team_of(TEAM)
+    teams = teams_of(TEAMS)
     way = Way(
         db=db,
         channels={channel.name: channel for channel in channels},
         engine=engine,
-        texts=Texts(company=team.company),
-        team=team,
+        texts=Texts(company=teams.company),
+        teams=teams,
         clock=clock,
         people_url="https://care.example.org",
         cache=cache,

@@ -70,7 +70,7 @@ def desk_of(way: Way, *, secure: bool) -> Desk:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.globals["company"] = way.team.company
+    pages.globals["company"] = way.teams.company
     nobody()  # now, not at the first sign-in with an unknown login, which would take longer than the others
     return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way), _shipped())
 
@@ -141,7 +141,7 @@ AioHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def words_for(desk: Desk, request: web.Request) -> Words:
     """The texts in the browser's language."""
     language = language_of(request.headers.get("Accept-Language", ""))
-    return Words(desk.texts, language, desk.way.team.zone, desk.way.clock())
+    return Words(desk.texts, language, desk.way.teams.zone, desk.way.clock())
 
 
 def render(desk: Desk, request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:

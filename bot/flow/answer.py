@@ -84,7 +84,7 @@ async def give_up(way: Way, key: ConversationKey) -> None:
             connection, row.id, now, state=Inbound.ASIDE, problem="the turn failed; see the log"
         ):
             return
-        language = way.team.languages[0]
+        language = way.teams.languages[0]
         conversation = conversations.find_or_begin(connection, key, Sender(), language=language, now=now)
         messages.add_line(connection, conversation.id, f"set_aside: {row.id}", case_id=conversation.case_id, now=now)
         if conversation.status in (Status.BOT, Status.CLOSED):

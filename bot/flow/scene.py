@@ -91,7 +91,7 @@ def awake(connection: Connection, conversation: Row[Any], language: str, now: da
 def language_for(way: Way, scene: Scene, incoming: Incoming, asked: str | None) -> str:
     known = scene.conversation.language if scene.conversation else None
     text = incoming.text if asked is not None and not asked.startswith(("/", "#")) else ""
-    return language_of(text, known, incoming.sender.language, way.team.languages)
+    return language_of(text, known, incoming.sender.language, way.teams.languages)
 
 
 def quiet(conversation: Row[Any] | None, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from bot.flow.texts import Texts
 from bot.model.dialogue import Ask, Turn
 from bot.model.messages import ConversationKey
 from bot.model.team import Team
+from bot.model.teams import Teams
 from bot.store.database import Database
 
 
@@ -67,13 +68,18 @@ class Way:
     channels: Mapping[str, Channel]
     engine: Engine
     texts: Texts
-    team: Team
+    teams: Teams  # replaced when a lead changes them at the desk
     clock: Callable[[], datetime]
     people_url: str  # where platforms fetch agents' pictures: {people_url}/people/3-1.jpg
     cache: Path  # a folder for pictures that are uploaded to platforms
     arrived: Callable[[ConversationKey], None] = lambda _key: None  # an event was stored: answer it
     outgoing: Bell = field(default_factory=Bell)
     live: Bell = field(default_factory=Bell)
+
+    @property
+    def team(self) -> Team:
+        """The team that takes what nobody else does."""
+        return self.teams.first
 
     def committed(self) -> None:
         """Call after each commit that may have left rows to send or news for open desks."""

@@ -1,10 +1,9 @@
-"""The team behind the desk: its name, its opening hours, and when it is back."""
+"""One team behind the desk: its name, its topics, its opening hours, and when it is back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -24,12 +23,15 @@ _WHEN = {
 class Team:
     """Opening hours are spans of local time per weekday, Monday first."""
 
-    company: str
+    key: str
     name: dict[str, str]
     zone: ZoneInfo
     hours: tuple[tuple[tuple[time, time], ...], ...]
-    country: str
-    languages: tuple[str, ...]
+    country: str = ""  # whose public holidays are closed
+    closed: frozenset[date] = frozenset()  # further days off
+    languages: tuple[str, ...] = ("it", "en")
+    topics: frozenset[str] = frozenset()
+    minutes: int = 5  # a case offered to one person and not taken within this goes on
 
     def opens(self, now: datetime) -> datetime | None:
         """None while the team is there; else when it is back (local time). `now` is aware.
@@ -39,7 +41,7 @@ class Team:
         local = now.astimezone(self.zone)
         for ahead in range(366):
             day = local.date() + timedelta(days=ahead)
-            for start, end in self._spans(day):
+            for start, end in self.spans(day):
                 begins = datetime.combine(day, start, self.zone)
                 if begins <= local < datetime.combine(day, end, self.zone):
                     return None
@@ -47,7 +49,10 @@ class Team:
                     return begins
         raise ValueError("the team's file has no opening hours")
 
-    def _spans(self, day: date) -> tuple[tuple[time, time], ...]:
+    def spans(self, day: date) -> tuple[tuple[time, time], ...]:
+        """The opening hours of a day, local; none on a holiday."""
+        if day in self.closed:
+            return ()
         if self.country and day in holidays.country_holidays(self.country, years=day.year):
             return ()
         return self.hours[day.weekday()]
@@ -64,46 +69,3 @@ def when(moment: datetime, now: datetime, language: str) -> str:
         day=_DAY_NAMES[language][moment.weekday()],
         date=f"{moment.day}/{moment.month}",
     )
-
-
-def team_of(raw: Any) -> Team:
-    """The team that team.yml describes. Raises ValueError, naming every mistake in it."""
-    problems: list[str] = []
-    if not isinstance(raw, dict):
-        raise ValueError("team.yml: is empty or no list of names and values")
-    hours = tuple(_spans_of(raw.get("hours") or {}, day, problems) for day in DAYS)
-    if not any(hours):
-        problems.append("hours: the team is never open")
-    country = raw.get("holidays") or ""
-    if country and country not in holidays.list_supported_countries():
-        problems.append(f"holidays: {country!r} is no country's code")
-    languages = tuple(raw.get("languages") or ())
-    if not languages or set(languages) - {"it", "en"}:
-        problems.append("languages: must name it, en or both")
-    name = raw.get("name") or {}
-    problems += [f"name: none for {language}" for language in languages if language not in name]
-    try:
-        zone = ZoneInfo(str(raw.get("timezone")))
-    except (KeyError, ValueError, OSError):
-        problems.append(f"timezone: {raw.get('timezone')!r} is not known")
-    if problems:
-        raise ValueError("team.yml: " + "; ".join(problems))
-    return Team(str(raw.get("company") or ""), dict(name), zone, hours, country, languages)
-
-
-def _spans_of(hours: dict[str, Any], day: str, problems: list[str]) -> tuple[tuple[time, time], ...]:
-    spans = []
-    listed = hours.get(day) or []
-    if not isinstance(listed, list):
-        problems.append(f"hours: {day} must be a list: [\"08:30-21:30\"]")
-        return ()
-    for span in listed:
-        try:
-            start, end = (time.fromisoformat(clock.strip()) for clock in str(span).split("-"))
-        except ValueError:
-            problems.append(f"hours: {day}: {span!r} is not of the form 08:30-21:30")
-            continue
-        if start >= end:
-            problems.append(f"hours: {day}: {span!r} ends before it begins")
-        spans.append((start, end))
-    return tuple(sorted(spans))

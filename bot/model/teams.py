@@ -1,0 +1,189 @@
+"""The teams of the company, read from teams.yml: who takes which topic, when they are there, in which languages.
+
+`teams_of` names every mistake of the file at once, in words: whoever edits it is no programmer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import holidays
+import yaml
+
+from bot.model.team import DAYS, Team
+
+FILE = "teams.yml"
+LANGUAGES = ("it", "en")
+LONGEST_WAIT = 240  # minutes: an offer that stands longer than this is a queue by another name
+_KEY = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_ALL = {"company", "timezone", "languages", "teams"}
+_EACH = {"name", "topics", "languages", "hours", "holidays", "closed", "minutes"}
+
+
+@dataclass(frozen=True)
+class Teams:
+    """All teams, in the order of the file: the first takes what no other team's topics name."""
+
+    company: str
+    zone: ZoneInfo
+    languages: tuple[str, ...]  # of the company; the first is the default
+    all: tuple[Team, ...]
+
+    @property
+    def first(self) -> Team:
+        """Who takes what nobody else does."""
+        return self.all[0]
+
+    def get(self, key: str) -> Team:
+        """The team with this key; the first one for a team that is no longer in the file."""
+        return next((team for team in self.all if team.key == key), self.first)
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a team."""
+        return any(team.key == key for team in self.all)
+
+    def of(self, topic: str, reason: str = "") -> Team:
+        """Whose matter it is: by the topic, else by the reason of the hand-off (a complaint), else the first team's."""
+        for word in (topic, reason):
+            for team in self.all:
+                if word and word in team.topics:
+                    return team
+        return self.first
+
+
+def teams_from(text: str) -> Teams:
+    """The teams that a file's text describes. Raises ValueError, naming every mistake."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise ValueError(f"{FILE}: {line}{problem}") from None
+    return teams_of(raw)
+
+
+def teams_of(raw: Any) -> Teams:
+    """The teams that teams.yml, as plain data, describes. Raises ValueError, naming every mistake in it."""
+    if not isinstance(raw, dict):
+        raise ValueError(f"{FILE}: is empty or no list of names and values")
+    problems = _unknown(raw, _ALL, "")
+    languages = _languages(raw.get("languages"), LANGUAGES, "languages", problems)
+    zone = _zone(raw.get("timezone"), problems)
+    given = raw.get("teams")
+    if not isinstance(given, dict) or not given:
+        problems.append("teams: there must be one team at least")
+        given = {}
+    teams = tuple(_team(str(key), each, zone, languages, problems) for key, each in given.items())
+    _twice(teams, problems)
+    if problems:
+        raise ValueError(f"{FILE}: " + "; ".join(problems))
+    return Teams(str(raw.get("company") or ""), zone, languages, teams)
+
+
+def _team(key: str, raw: Any, zone: ZoneInfo, languages: tuple[str, ...], problems: list[str]) -> Team:
+    if not _KEY.fullmatch(key):
+        problems.append(f"teams: {key!r} must be small letters, digits, - or _, at most 32")
+    if not isinstance(raw, dict):
+        problems.append(f"{key}: has no hours and no name")
+        raw = {}
+    problems += _unknown(raw, _EACH, f"{key}: ")
+    hours = raw.get("hours") or {}
+    if not isinstance(hours, dict):
+        problems.append(f"{key}: hours: must name the days")
+        hours = {}
+    problems += [f"{key}: hours: {day!r} is no day" for day in hours if day not in DAYS]
+    spans = tuple(_spans_of(hours, day, key, problems) for day in DAYS)
+    if not any(spans):
+        problems.append(f"{key}: hours: the team is never open")
+    country = raw.get("holidays") or ""
+    if country and country not in holidays.list_supported_countries():
+        problems.append(f"{key}: holidays: {country!r} is no country's code")
+    name = raw.get("name")
+    name = {str(k): str(v) for k, v in name.items() if v} if isinstance(name, dict) else {}
+    problems += [f"{key}: name: none for {language}" for language in languages if not name.get(language)]
+    minutes = raw.get("minutes", 5)
+    if type(minutes) is not int or not 1 <= minutes <= LONGEST_WAIT:
+        problems.append(f"{key}: minutes: {minutes!r} is no whole number from 1 to {LONGEST_WAIT}")
+        minutes = 5
+    own = raw.get("languages", list(languages))
+    return Team(
+        key=key,
+        name=name,
+        zone=zone,
+        hours=spans,
+        country=str(country),
+        closed=_closed(raw.get("closed"), key, problems),
+        languages=_languages(own, languages, f"{key}: languages", problems),
+        topics=_topics(raw.get("topics"), key, problems),
+        minutes=minutes,
+    )
+
+
+def _unknown(raw: dict[Any, Any], known: set[str], where: str) -> list[str]:
+    """A word that is misspelt would otherwise be left out in silence."""
+    return [f"{where}{word!r} is not known here" for word in raw if word not in known]
+
+
+def _languages(raw: Any, known: tuple[str, ...], where: str, problems: list[str]) -> tuple[str, ...]:
+    given = tuple(str(each) for each in raw) if isinstance(raw, list) else ()
+    if not given or set(given) - set(known):
+        problems.append(f"{where}: must name {' or '.join(known) or 'it or en'}, as a list: [it, en]")
+        return known
+    return tuple(dict.fromkeys(given))
+
+
+def _zone(raw: Any, problems: list[str]) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(raw))
+    except (KeyError, ValueError, OSError):
+        problems.append(f"timezone: {raw!r} is not known")
+    return ZoneInfo("UTC")
+
+
+def _topics(raw: Any, key: str, problems: list[str]) -> frozenset[str]:
+    if raw is None:
+        return frozenset()
+    if not isinstance(raw, list) or not all(isinstance(each, str) for each in raw):
+        problems.append(f"{key}: topics: must be a list of words")
+        return frozenset()
+    return frozenset(raw)
+
+
+def _closed(raw: Any, key: str, problems: list[str]) -> frozenset[date]:
+    if raw is None:
+        return frozenset()
+    days = raw if isinstance(raw, list) else [raw]
+    problems += [f"{key}: closed: {day!r} is no date like 2026-12-24" for day in days if type(day) is not date]
+    return frozenset(day for day in days if type(day) is date)
+
+
+def _twice(teams: tuple[Team, ...], problems: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for team in teams:
+        for topic in sorted(team.topics):
+            if topic in seen:
+                problems.append(f"{team.key}: topics: {topic!r} is {seen[topic]}'s already")
+            seen.setdefault(topic, team.key)
+
+
+def _spans_of(hours: dict[str, Any], day: str, key: str, problems: list[str]) -> tuple[tuple[time, time], ...]:
+    spans = []
+    listed = hours.get(day) or []
+    if not isinstance(listed, list):
+        problems.append(f'{key}: hours: {day} must be a list: ["08:30-21:30"]')
+        return ()
+    for span in listed:
+        try:
+            start, end = (time.fromisoformat(clock.strip()) for clock in str(span).split("-"))
+        except ValueError:
+            problems.append(f"{key}: hours: {day}: {span!r} is not of the form 08:30-21:30")
+            continue
+        if start >= end:
+            problems.append(f"{key}: hours: {day}: {span!r} ends before it begins")
+        spans.append((start, end))
+    return tuple(sorted(spans))
