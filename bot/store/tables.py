@@ -52,6 +52,7 @@ class Time(TypeDecorator[datetime]):
 
 
 _NEW = text("state = 'new'")
+_OFFERED = text("offered_to IS NOT NULL")
 _OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
 
 
@@ -200,6 +201,27 @@ cases = Table(
     Column("closed_at", Time),
     Column("outcome", String(16)),
     Column("solved", Boolean),  # the customer's own word
+    Column("team", String(32), nullable=False, server_default=""),
+    Column("offered_to", Integer),  # whose turn it is to take it; anyone else still may
+    Column("offered_at", Time),
+    Column("offer_until", Time),  # not taken by then, it goes on
+    Column("lead_since", Time),  # nobody took it: the leads see it first
+    Column("wish", String(8)),  # outside the team's hours: "wait" here, or be written to ("write")
+    Index("ix_cases_offered", "offered_to", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
+)
+
+#: Who was chosen for a case, and why; and what became of it. Shown at the desk, never changed.
+decisions = Table(
+    "decisions",
+    metadata,
+    _id(),
+    Column("case_id", Integer, ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(12), nullable=False),  # offered, lapsed, gone, lead, taken, passed, put_back
+    Column("agent_id", Integer),  # whom it is about
+    Column("by_agent_id", Integer),  # who decided; None: the service
+    Column("why", String(200), nullable=False, server_default=""),
+    Column("facts", JSON, nullable=False),
+    Column("at", Time, nullable=False),
 )
 
 #: The context handed over. Never changed; each hand-off of a case adds a version.
@@ -281,6 +303,41 @@ agents = Table(
     Column("picture", LargeBinary, nullable=False),  # JPEG, square
     Column("picture_version", Integer, nullable=False, default=1),
     Column("created_at", Time, nullable=False),
+    Column("teams", JSON, nullable=False, server_default="[]"),  # keys; none: all teams
+    Column("languages", JSON, nullable=False, server_default="[]"),  # none: all languages
+    Column("topics", JSON, nullable=False, server_default="[]"),  # what the person knows best
+    Column("capacity", Integer, nullable=False, server_default="6"),  # customers at a time; 0: only by name
+    Column("paused_at", Time),  # at the desk, but takes nothing new
+)
+
+#: Who is really there: a desk that is open (it reports by itself) and used (somebody moves).
+presence = Table(
+    "presence",
+    metadata,
+    Column("agent_id", Integer, ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
+    Column("seen_at", Time, nullable=False, index=True),
+    Column("used_at", Time, nullable=False),
+)
+
+#: Who has a conversation open, and who is typing in it: colleagues see each other.
+attention = Table(
+    "attention",
+    metadata,
+    _conversation(primary_key=True),
+    Column("agent_id", Integer, ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
+    Column("seen_at", Time, nullable=False),
+    Column("typed_at", Time),
+)
+
+#: Every version of teams.yml that was in force.
+team_files = Table(
+    "team_files",
+    metadata,
+    _id(),
+    Column("text", Text, nullable=False),
+    Column("agent_id", Integer),  # who changed it at the desk; None: it was read from the file
+    Column("on_disk", Boolean, nullable=False),  # the file said the same: a difference later is somebody's change
+    Column("at", Time, nullable=False),
 )
 
 #: How a platform knows a person (a persona's id), per picture.
