@@ -25,6 +25,8 @@ def lock_command(name: str, python: str, shared: str | None) -> list[str]:
         "pip",
         "compile",
         "--quiet",
+        "--config-file",
+        "uv.toml",
         "--universal",
         "--generate-hashes",
         "--no-emit-index-url",
