@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 2
-    log_to_stderr(settings.secrets())
+    log_to_stderr(settings.secrets(), as_json=settings.json_logs)
     if options.command == "run":
         return asyncio.run(run(settings, began))
     return asyncio.run(once(settings, options))

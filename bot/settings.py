@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from bot.channels.messenger import MessengerSettings
 from bot.channels.telegram import TelegramSettings
@@ -16,6 +16,16 @@ GRAPH_API = "https://graph.facebook.com"
 GRAPH_VERSION = "v26.0"
 ACTIONS_AFTER = 50  # the actions' port is this much above the engine's
 _MESSENGER = ("MESSENGER_PAGE_ID", "MESSENGER_PAGE_TOKEN", "MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN")
+#: Each may also be given as NAME_FILE, the path of a file that holds it: an environment can be read by too many.
+SECRETS = (
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "MESSENGER_PAGE_TOKEN",
+    "MESSENGER_APP_SECRET",
+    "MESSENGER_VERIFY_TOKEN",
+    "DATABASE_URL",
+    "DATABASE_PASSWORD",
+)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -39,6 +49,7 @@ class Settings:
     sandbox_port: int
     telegram: TelegramSettings | None
     messenger: MessengerSettings | None
+    json_logs: bool = False  # a JSON object a line, for collectors; else plain lines
 
     @property
     def own_url(self) -> str:
@@ -47,7 +58,8 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be seen in a log."""
-        found: list[str | None] = [urlsplit(self.database_url).password]
+        password = urlsplit(self.database_url).password
+        found: list[str | None] = [password, unquote(password or "")]
         if self.telegram:
             found += [self.telegram.token, self.telegram.webhook_secret]
         if self.messenger:
@@ -78,6 +90,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         sandbox_port=sandbox_port,
         telegram=telegram,
         messenger=messenger,
+        json_logs=reader.one_of("LOG_FORMAT", "text", "json") == "json",
     )
     if len({port, engine_port, sandbox_port}) < 3:
         reader.problems.append("PORT, ENGINE_PORT and SANDBOX_PORT must differ")
@@ -91,8 +104,28 @@ class _Reader:
     """Reads one setting after the other and keeps what is wrong. A value is never repeated: it may be a secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
         self.problems: list[str] = []
+        self.environ = {**environ, **{name: self._from_file(name, environ) for name in SECRETS}}
+
+    def _from_file(self, name: str, environ: Mapping[str, str]) -> str:
+        """The secret itself, or what its file holds. An empty file is a secret that is not set."""
+        given, path = environ.get(name) or "", environ.get(f"{name}_FILE")
+        if not path:
+            return given
+        if given:
+            self.problems.append(f"{name} and {name}_FILE are both set: which one counts?")
+        try:
+            return Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(f"{name}_FILE cannot be read ({type(error).__name__})")
+            return given
+
+    def one_of(self, name: str, *words: str) -> str:
+        """One of the words, the first when nothing is set."""
+        value = (self.environ.get(name) or words[0]).lower()
+        if value not in words:
+            self.problems.append(f"{name} must be {' or '.join(words)}")
+        return value
 
     def port(self, name: str, default: int, *, most: int = 65535) -> int:
         value = self.environ.get(name)
@@ -132,7 +165,17 @@ class _Reader:
         value = self.environ.get("DATABASE_URL") or default
         if not value.startswith(("sqlite:///", "postgresql://")):
             self.problems.append("DATABASE_URL must begin with sqlite:/// or postgresql://")
-        return value
+        password = self.environ.get("DATABASE_PASSWORD")
+        return self._with_password(value, password) if password else value
+
+    def _with_password(self, url: str, password: str) -> str:
+        """The address with the password that is kept apart from it."""
+        parts = urlsplit(url)
+        user, at, host = parts.netloc.rpartition("@")
+        if not url.startswith("postgresql://") or not at or ":" in user:
+            self.problems.append("DATABASE_PASSWORD needs a DATABASE_URL of the form postgresql://user@host/name")
+            return url
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
     def telegram(self, public_url: str | None) -> TelegramSettings | None:
         token = self.environ.get("TELEGRAM_BOT_TOKEN") or ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.logs import Scrub
-from bot.settings import BadSettings, Settings, read_settings
+from bot.settings import SECRETS, BadSettings, Settings, read_settings
 
 ROOT = Path("/somewhere")
 TOKEN = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOpp"
@@ -59,6 +59,44 @@ def test_real_settings_reach_their_channel() -> None:
     assert set(settings.secrets()) == {TOKEN, "a-secret-of-ours-1", *list(MESSENGER.values())[1:]}
 
 
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path) -> None:
+    needed = {"PUBLIC_URL": "https://care.example.org", "TELEGRAM_BOT_TOKEN": TOKEN, **MESSENGER}
+    needed["DATABASE_URL"] = "postgresql://sportello@db/sportello"
+    values = {**needed, "TELEGRAM_WEBHOOK_SECRET": "a-secret-of-ours-1", "DATABASE_PASSWORD": "p@ss/word"}
+    secret = tmp_path / "secret"
+    secret.write_text(values[name] + "\n")
+    plain = {key: value for key, value in {**needed, name: values[name]}.items() if key != name}
+    assert read(**plain, **{f"{name}_FILE": str(secret)}) == read(**plain, **{name: values[name]})
+
+
+def test_an_empty_file_is_a_secret_that_is_not_set(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    files = {f"{name}_FILE": str(tmp_path / "empty") for name in SECRETS}
+    assert read(**files) == read()
+
+
+def test_a_secret_file_that_cannot_be_read_or_is_not_alone_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    found = problems(
+        TELEGRAM_BOT_TOKEN=TOKEN,
+        TELEGRAM_BOT_TOKEN_FILE=str(tmp_path / "token"),
+        DATABASE_URL_FILE=str(tmp_path / "absent"),
+    )
+    assert len(found) == 2
+    assert "both set" in found[0] and "DATABASE_URL_FILE" in found[1]
+
+
+def test_the_databases_password_is_kept_apart_from_its_address() -> None:
+    settings = read(DATABASE_URL="postgresql://sportello@db:5432/sportello", DATABASE_PASSWORD="p@ss/word")
+    assert settings.database_url == "postgresql://sportello:p%40ss%2Fword@db:5432/sportello"
+    assert {"p@ss/word", "p%40ss%2Fword"} <= set(settings.secrets())
+
+
+def test_logs_are_lines_for_people_unless_json_is_wanted() -> None:
+    assert not read().json_logs and read(LOG_FORMAT="json").json_logs
+
+
 def test_every_mistake_is_named_at_once_and_no_value_repeated() -> None:
     found = problems(
         PORT="eighty",
@@ -94,6 +132,9 @@ def test_every_mistake_is_named_at_once_and_no_value_repeated() -> None:
         ({"ENGINE_URL": "http://127.0.0.1:99999"}, "ENGINE_URL"),
         ({"ENGINE_URL": "127.0.0.1:5005"}, "ENGINE_URL"),
         ({"TELEGRAM_WEBHOOK_SECRET": "a-secret-of-ours-1"}, "TELEGRAM_BOT_TOKEN"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
+        ({"DATABASE_PASSWORD": "x"}, "DATABASE_PASSWORD"),
+        ({"DATABASE_PASSWORD": "x", "DATABASE_URL": "postgresql://u:p@db/x"}, "DATABASE_PASSWORD"),
         (MESSENGER, "PUBLIC_URL"),
         ({**MESSENGER, "PUBLIC_URL": "https://x.example", "MESSENGER_PAGE_ID": "page"}, "MESSENGER_PAGE_ID"),
     ],
