@@ -155,11 +155,11 @@ def _handoff(value: dict[str, Any]) -> HandoffRequest:
 
 
 def _promise(value: dict[str, Any]) -> PromiseMade:
-    what, due, reference = _texts(value, "what", "due", "reference")
+    what, due, reference, kind = _texts({"kind": "", **value}, "what", "due", "reference", "kind")
     moment = datetime.fromisoformat(due)
     if moment.tzinfo is None:
         raise ValueError("a promise without a time zone")
-    return PromiseMade(what=what, due=moment, reference=reference)
+    return PromiseMade(what=what, due=moment, reference=reference, kind=kind)
 
 
 def _watch_result(value: dict[str, Any]) -> tuple[str, bool]:

@@ -20,11 +20,12 @@ class HandoffRequest:
 
 @dataclass(frozen=True)
 class PromiseMade:
-    """An expected time the bot told the customer; `due` is aware."""
+    """An expected time the bot told the customer; `due` is aware. `kind` is what it is counted under."""
 
     what: str
     due: datetime
     reference: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)

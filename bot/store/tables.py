@@ -263,6 +263,7 @@ facts = Table(
     Column("at", Time, nullable=False),
 )
 
+#: What somebody said would happen, to whom and by when. Times that are set once are the sweep's memory.
 promises = Table(
     "promises",
     metadata,
@@ -272,10 +273,33 @@ promises = Table(
     Column("what", Text, nullable=False),
     Column("due_at", Time, nullable=False),
     Column("reference", String(64), nullable=False, default=""),
-    Column("agent_id", Integer),  # None: the bot said it
+    Column("kind", String(16), nullable=False, default="other", server_default="other"),
+    Column("made_by", String(8), nullable=False, default="bot", server_default="bot"),  # agent, bot, company
+    Column("agent_id", Integer),  # who wrote it; None: the bot said it
     Column("message_id", Integer),
-    Column("state", String(10), nullable=False),
+    Column("state", String(10), nullable=False),  # open, kept, broken, withdrawn
     Column("created_at", Time, nullable=False),
+    Column("warned_at", Time),  # the owner was told that it is due soon
+    Column("escalated_at", Time),  # the time was over and nobody had said that it is kept
+    Column("told_at", Time),  # the customer was told that it is late, or the owner was asked to
+    Column("asked_at", Time),  # the customer was asked whether it happened
+    Column("settled_at", Time),
+    Index("ix_promises_state_due", "state", "due_at"),
+)
+
+#: Every change of a promise, as a row one can read.
+promise_changes = Table(
+    "promise_changes",
+    metadata,
+    _id(),
+    Column("promise_id", Integer, ForeignKey("promises.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("from_state", String(10), nullable=False),  # "" for a new one
+    Column("to_state", String(10), nullable=False),
+    Column("who", String(16), nullable=False),  # customer, bot, agent, time
+    Column("agent_id", Integer),
+    Column("why", Text, nullable=False),
+    Column("due_at", Time, nullable=False),  # as it was promised from now on
+    Column("at", Time, nullable=False),
 )
 
 #: "Write to me when it is fixed."
@@ -317,6 +341,7 @@ presence = Table(
     Column("agent_id", Integer, ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
     Column("seen_at", Time, nullable=False, index=True),
     Column("used_at", Time, nullable=False),
+    Column("offered_at", Time),  # the last case: among equals it is the turn of who waited longest
 )
 
 #: Who has a conversation open, and who is typing in it: colleagues see each other.
