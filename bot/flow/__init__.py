@@ -9,6 +9,7 @@
     flow/turn.py           bot_turn                         the bot's turn: ask, then keep and say in one transaction
     dialogue.py            Dialogue.ask                     the engine's answer, as data
     flow/handoff.py        request                          a person is wanted: case, packet, honest words
+    flow/assign.py       decide, offers                   the right person: offered to one, and on to the next
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
     flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
     channels/*.py        Channel.send                     one call to the platform

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.channels.base import fit
+from bot.flow import assign
 from bot.flow.packet import pack
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
@@ -19,7 +20,7 @@ from bot.model.errors import Refused
 from bot.model.replies import QuickReply, Reply, Speaker
 from bot.model.states import Author, Outcome, Status
 from bot.model.team import when
-from bot.store import agents, cases, conversations, messages, outgoing
+from bot.store import agents, cases, conversations, decisions, messages, outgoing
 
 FRESH = timedelta(hours=72)  # a case that comes back within this goes to the person who had it
 HISTORY = timedelta(days=30)  # waits older than this say nothing about today
@@ -84,23 +85,32 @@ def request(
     who: str,
     now: datetime,
 ) -> Row[Any]:
-    """A person is wanted: open a case (or the fresh one again), pack what is known, tell the customer; the case."""
+    """A person is wanted: open a case (or the fresh one again), pack what is known, find the right person, tell the
+    customer; the case."""
     if conversation.status == Status.WAITING:
         return cases.get(connection, conversation.case_id)
     last = cases.latest(connection, conversation.id)
     owner = agents.get(connection, last.owner_id) if last and last.owner_id else None
     fresh = bool(last and last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
     if last and fresh:
-        cases.change(connection, last.id, closed_at=None, outcome=None, waiting_since=now, reassured_at=None)
+        cases.change(connection, last.id, closed_at=None, outcome=None, waiting_since=now, reassured_at=None, wish=None)
         case = cases.get(connection, last.id)
     else:
         case = cases.open_case(
-            connection, conversation, reason=wanted.reason, topic=wanted.topic, note=wanted.note, now=now
+            connection,
+            conversation,
+            reason=wanted.reason,
+            topic=wanted.topic,
+            note=wanted.note,
+            team=way.teams.of(wanted.topic, wanted.reason).key,
+            now=now,
         )
     conversation = conversations.move(
         connection, conversation, Status.WAITING, who=who, why=wanted.reason, now=now, case_id=case.id
     )
     cases.add_packet(connection, case.id, pack(connection, way, conversation, wanted), now)
+    assign.decide(connection, way, conversation, case, now=now)
+    case = cases.get(connection, case.id)
     say(connection, way, conversation, _what_happens_next(connection, way, conversation, case, now), now=now)
     return case
 
@@ -111,20 +121,43 @@ def _what_happens_next(
     """Who or which team, how long it usually takes, and when the team is there: only what is true."""
     language = conversation.language
     say_ = way.texts.say
-    if case.owner_name:
+    team = way.teams.get(case.team)
+    if case.owner_name and case.offered_to in (None, case.owner_id):
         text = say_("handed_over_again", language, number=case.number, name=case.owner_name)
     else:
-        text = say_("handed_over", language, number=case.number, team=way.team.name[language])
-    back = way.team.opens(now)
+        text = say_("handed_over", language, number=case.number, team=team.name[language])
+    back = team.opens(now)
     waits = cases.waits(connection, now - HISTORY)
     if back:
         text += " " + say_("team_closed", language, when=when(back, now, language))
-    elif len(waits) >= ENOUGH:
+        return Reply(text, (*_wishes(way, case, language), way_back(way, language)))
+    if len(waits) >= ENOUGH:
         eight_in_ten = waits[min(len(waits) - 1, len(waits) * 8 // 10)]
         text += " " + say_("wait_known", language, minutes=max(1, round(eight_in_ten.total_seconds() / 60)))
     else:
         text += " " + say_("wait_unknown", language)
     return Reply(text, (way_back(way, language),))
+
+
+def _wishes(way: Way, case: Row[Any], language: str) -> tuple[QuickReply, ...]:
+    """While the team is away: wait here, or be written to."""
+    return tuple(
+        QuickReply(way.texts.say(f"wish_{wish}", language), f"#wish:{case.id}:{wish}") for wish in ("wait", "write")
+    )
+
+
+def wished(connection: Connection, way: Way, conversation: Row[Any], case_id: int, wish: str, *, now: datetime) -> bool:
+    """The customer says how they want to wait; False when they no longer do, or for another case."""
+    if conversation.status != Status.WAITING or conversation.case_id != case_id or wish not in ("wait", "write"):
+        return False
+    cases.change(connection, case_id, wish=wish)
+    conversations.tell(connection, conversation.id, "wish", now)
+    case = cases.get(connection, case_id)
+    language, back = conversation.language, way.teams.get(case.team).opens(now)
+    then = when(back, now, language) if back else way.texts.say("soon", language)
+    text = way.texts.say(f"wished_{wish}", language, number=case.number, when=then)
+    say(connection, way, conversation, Reply(text, (way_back(way, language),)), now=now)
+    return True
 
 
 def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> Row[Any]:
@@ -145,22 +178,38 @@ def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any
         by_agent_id=agent.id,
         case_id=case.id,
     )
-    cases.change(connection, case.id, owner_id=agent.id, waiting_since=None, taken_at=case.taken_at or now)
+    cases.change(
+        connection,
+        case.id,
+        owner_id=agent.id,
+        waiting_since=None,
+        taken_at=case.taken_at or now,
+        **cases.NOT_OFFERED,
+    )
+    why = "offered" if case.offered_to == agent.id else "chosen"
+    decisions.add(connection, case.id, "taken", agent_id=agent.id, by_agent_id=agent.id, why=why, now=now)
     outgoing.suppress_bot(connection, conversation_id, "a person took over")
-    shows_face = way.channels[moved.channel].abilities.personas
+    introduce(connection, way, moved, agent, "taken", now=now)
+    return moved
+
+
+def introduce(
+    connection: Connection, way: Way, conversation: Row[Any], agent: Row[Any], text: str, *, now: datetime, **values: str
+) -> None:
+    """A person says who they are, by name and picture."""
+    shows_face = way.channels[conversation.channel].abilities.personas
     introduction = Reply(
-        way.texts.say("taken", moved.language, name=agent.name),
+        way.texts.say(text, conversation.language, name=agent.name, **values),
         image=None if shows_face else f"people/{agent.id}-{agent.picture_version}.jpg",
     )
-    say(connection, way, moved, introduction, author=Author.AGENT, agent=agent, name_line=False, now=now)
-    return moved
+    say(connection, way, conversation, introduction, author=Author.AGENT, agent=agent, name_line=False, now=now)
 
 
 def reply(
     connection: Connection, way: Way, conversation_id: int, agent: Row[Any], said: Reply, *, now: datetime
 ) -> int:
     """A person's words to the customer they have; the message's id."""
-    conversation = _in_hand(connection, conversation_id, agent)
+    conversation = in_hand(connection, conversation_id, agent)
     return say(connection, way, conversation, said, author=Author.AGENT, agent=agent, now=now)
 
 
@@ -180,7 +229,7 @@ def note(connection: Connection, conversation_id: int, agent: Row[Any], text: st
 
 def give_back(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> None:
     """The bot goes on. It says again that it is one."""
-    conversation = _in_hand(connection, conversation_id, agent)
+    conversation = in_hand(connection, conversation_id, agent)
     cases.change(connection, conversation.case_id, closed_at=now, outcome=Outcome.GIVEN_BACK)
     moved = conversations.move(
         connection,
@@ -200,7 +249,7 @@ def requeue(
     connection: Connection, way: Way, conversation_id: int, agent: Row[Any], why: str, *, now: datetime
 ) -> None:
     """Back to the queue, with what was learned since: a new version of the packet."""
-    conversation = _in_hand(connection, conversation_id, agent)
+    conversation = in_hand(connection, conversation_id, agent)
     case = cases.get(connection, conversation.case_id)
     moved = conversations.move(
         connection,
@@ -212,7 +261,10 @@ def requeue(
         by_agent_id=agent.id,
         case_id=case.id,
     )
-    cases.change(connection, case.id, waiting_since=now, reassured_at=None)
+    cases.change(connection, case.id, waiting_since=now, reassured_at=None, wish=None)
+    decisions.add(
+        connection, case.id, "put_back", agent_id=agent.id, by_agent_id=agent.id, why=why or "back to the queue", now=now
+    )
     wanted = HandoffRequest(case.reason, case.topic, why or case.note)
     cases.add_packet(connection, case.id, pack(connection, way, moved, wanted), now)
 
@@ -227,7 +279,7 @@ def close(
     now: datetime,
 ) -> None:
     """The case is done, says the agent; the customer is asked whether it is."""
-    conversation = _in_hand(connection, conversation_id, agent)
+    conversation = in_hand(connection, conversation_id, agent)
     case = cases.get(connection, conversation.case_id)
     cases.change(connection, case.id, closed_at=now, outcome=outcome)
     moved = conversations.move(
@@ -276,7 +328,9 @@ def cancel(connection: Connection, way: Way, conversation: Row[Any], *, now: dat
     if conversation.status != Status.WAITING:
         return False
     case = cases.get(connection, conversation.case_id)
-    cases.change(connection, case.id, closed_at=now, waiting_since=None, outcome=Outcome.WITHDRAWN)
+    cases.change(
+        connection, case.id, closed_at=now, waiting_since=None, outcome=Outcome.WITHDRAWN, **cases.NOT_OFFERED
+    )
     moved = conversations.move(connection, conversation, Status.BOT, who="customer", why="no longer needed", now=now)
     text = way.texts.say("cancelled", moved.language, number=case.number)
     say(connection, way, moved, Reply(text, (way_to_a_person(way, moved.language),)), now=now)
@@ -308,7 +362,7 @@ def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
     return conversation
 
 
-def _in_hand(connection: Connection, conversation_id: int, agent: Row[Any]) -> Row[Any]:
+def in_hand(connection: Connection, conversation_id: int, agent: Row[Any]) -> Row[Any]:
     """The conversation, if this agent has the word in it."""
     conversation = _conversation(connection, conversation_id)
     if conversation.status != Status.AGENT or conversation.agent_id != agent.id:

@@ -33,6 +33,10 @@ def by_ourselves(
         case_id, _, yes = rest.partition(":")
         if case_id.isdigit() and handoff.solved(connection, way, conversation, int(case_id), yes=yes == "yes", now=now):
             return f"solved: {yes}"
+    if word == "#wish":
+        case_id, _, wish = rest.partition(":")
+        if case_id.isdigit() and handoff.wished(connection, way, conversation, int(case_id), wish, now=now):
+            return f"wish: {wish}"
     if conversation.status == Status.WAITING:
         _acknowledge(connection, way, conversation, now)
         return "kept for the person"

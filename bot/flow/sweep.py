@@ -10,10 +10,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, or_, select, update
 
 from bot.dialogue import EngineDown
-from bot.flow import handoff
+from bot.flow import assign, handoff
 from bot.flow.deliver import ECHO_WAIT
 from bot.flow.way import Way
 from bot.model.dialogue import Ask
@@ -38,7 +38,7 @@ Step = Callable[[Way], Awaitable[None]]
 async def sweep(way: Way, *, everything: bool = False) -> None:
     """Every step once. `everything`: at start, when no other process can be sending."""
     await _lost_calls(way, everything=everything)
-    for step in (nobody_came, watched, promises_due, retention):
+    for step in (assign.offers, nobody_came, watched, promises_due, retention):
         await step(way)
 
 
@@ -49,6 +49,7 @@ class Sweeping:
         self._way = way
         self._steps: tuple[tuple[Step, float], ...] = (
             (_lost_calls, 2),
+            (assign.offers, 2),
             (nobody_came, 20),
             (watched, 60),
             (promises_due, 60),
@@ -84,8 +85,10 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
 async def nobody_came(way: Way) -> None:
     """Tell a customer once that it takes longer, when the team is there and nobody took the case."""
     now = way.clock()
-    if way.team.opens(now) or way.team.opens(now - NOBODY_CAME):
-        return  # just opened: nobody could have come yet
+    # just opened: nobody could have come yet
+    away = [team.key for team in way.teams.all if team.opens(now) or team.opens(now - NOBODY_CAME)]
+    if way.teams.first.key in away:
+        away.append("")
 
     def work(connection: Connection) -> bool:
         rows = connection.execute(
@@ -96,6 +99,8 @@ async def nobody_came(way: Way) -> None:
                 conversations.c.case_id == cases.c.id,
                 cases.c.waiting_since < now - NOBODY_CAME,
                 cases.c.reassured_at.is_(None),
+                cases.c.team.not_in(away),
+                or_(cases.c.wish.is_(None), cases.c.wish != "write"),  # nobody who asked to be written to waits here
             )
         ).all()
         for row in rows:

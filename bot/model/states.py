@@ -20,6 +20,7 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
         (Status.WAITING, Status.AGENT),
         (Status.WAITING, Status.BOT),  # the customer gave up, or was answered
         (Status.AGENT, Status.BOT),
+        (Status.AGENT, Status.AGENT),  # from one person to another
         (Status.AGENT, Status.WAITING),  # given back to the queue
         (Status.AGENT, Status.CLOSED),
         (Status.CLOSED, Status.BOT),

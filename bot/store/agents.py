@@ -11,7 +11,13 @@ from bot.store.events import insert_new
 from bot.store.tables import agents, handles, sessions
 
 #: All that pages need; the picture and the password's hash stay in the database.
-PUBLIC = [agents.c[name] for name in ("id", "login", "name", "role", "active", "picture_version", "created_at")]
+PUBLIC = [
+    agents.c[name]
+    for name in (
+        *("id", "login", "name", "role", "active", "picture_version", "created_at"),
+        *("teams", "languages", "topics", "capacity", "paused_at"),
+    )
+]
 
 
 def add(

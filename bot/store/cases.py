@@ -11,12 +11,22 @@ from sqlalchemy import Connection, Row, desc, func, insert, select, update
 
 from bot.store.tables import agents, cases, moves, packets
 
+#: Nobody is asked to take it (any more).
+NOT_OFFERED = {"offered_to": None, "offered_at": None, "offer_until": None, "lead_since": None}
+
 #: No letter that is mistaken for a digit on the phone.
 ALPHABET = "ACDEFGHJKLMNPQRTUVWXY34679"
 
 
 def open_case(
-    connection: Connection, conversation: Row[Any], *, reason: str, topic: str, note: str, now: datetime
+    connection: Connection,
+    conversation: Row[Any],
+    *,
+    reason: str,
+    topic: str,
+    note: str,
+    now: datetime,
+    team: str = "",
 ) -> Row[Any]:
     """A new case that waits for a person."""
     number = "C-" + "".join(secrets.choice(ALPHABET) for _ in range(5))
@@ -30,6 +40,7 @@ def open_case(
             reason=reason,
             topic=topic,
             note=note,
+            team=team,
             opened_at=now,
             waiting_since=now,
         )

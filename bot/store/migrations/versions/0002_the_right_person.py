@@ -55,6 +55,7 @@ def _new_tables() -> None:
         sa.Column("agent_id", sa.Integer(), nullable=False),
         sa.Column("seen_at", tables.Time(timezone=True), nullable=False),
         sa.Column("used_at", tables.Time(timezone=True), nullable=False),
+        sa.Column("offered_at", tables.Time(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agent_id"], ["agents.id"], name=op.f("fk_presence_agent_id"), ondelete="CASCADE"
         ),

@@ -1,0 +1,194 @@
+"""Who is really there, with how much in hand; and who is looking at which conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Subquery, delete, func, select, update
+
+from bot.model.choosing import Person
+from bot.model.states import Status
+from bot.store.conversations import tell
+from bot.store.events import insert_new
+from bot.store.tables import agents, attention, cases, conversations, presence
+
+SEEN = timedelta(seconds=100)  # browsers let a page in the background speak once a minute
+USED = timedelta(minutes=10)  # a desk that nobody touched this long is an empty chair
+LOOKING = timedelta(seconds=50)  # two of a page's reports
+TYPING = timedelta(seconds=12)
+ROLES = ("agent", "lead")  # who is given customers; admins and editors only when asked by name
+
+
+def here(connection: Connection, agent_id: int, *, used_at: datetime, now: datetime) -> bool:
+    """A person's desk is open, and was last used at `used_at`; whether they were away until now."""
+    before = connection.execute(select(presence).where(presence.c.agent_id == agent_id)).first()
+    if before is None:
+        insert_new(connection, presence, agent_id=agent_id, seen_at=now, used_at=used_at)
+        return True
+    # of two open browsers the one in use counts
+    used_at = max(used_at, before.used_at)
+    connection.execute(
+        update(presence).where(presence.c.agent_id == agent_id).values(seen_at=now, used_at=used_at)
+    )
+    return bool(before.seen_at < now - SEEN or before.used_at < now - USED)
+
+
+def was_offered(connection: Connection, agent_id: int, now: datetime) -> None:
+    """Among equals the next one is somebody else's."""
+    connection.execute(update(presence).where(presence.c.agent_id == agent_id).values(offered_at=now))
+
+
+def gone(connection: Connection, agent_id: int) -> None:
+    """The person left the desk."""
+    connection.execute(delete(presence).where(presence.c.agent_id == agent_id))
+    connection.execute(delete(attention).where(attention.c.agent_id == agent_id))
+
+
+def is_here(connection: Connection, agent_id: int, now: datetime) -> bool:
+    """Whether the person is at an open, used desk and not paused."""
+    return connection.execute(_present(now).where(agents.c.id == agent_id)).first() is not None
+
+
+def people(connection: Connection, now: datetime) -> list[Person]:
+    """Everyone who is there, with what they know and have in hand."""
+    there = connection.execute(_present(now)).all()
+    if not there:
+        return []
+    ids = [row.id for row in there]
+    load = _loads(connection, ids)
+    return [
+        Person(
+            id=row.id,
+            present=True,
+            teams=frozenset(row.teams),
+            languages=frozenset(row.languages),
+            topics=frozenset(row.topics),
+            # admins and editors are asked by name only
+            capacity=row.capacity if row.role in ROLES else 0,
+            load=load.get(row.id, 0),
+            last_offer=row.offered_at,
+        )
+        for row in there
+    ]
+
+
+def _present(now: datetime) -> Any:
+    names = ("id", "name", "role", "teams", "languages", "topics", "capacity")
+    return (
+        select(*(agents.c[name] for name in names), presence.c.offered_at)
+        .join(presence, presence.c.agent_id == agents.c.id)
+        .where(
+            presence.c.seen_at >= now - SEEN,
+            presence.c.used_at >= now - USED,
+            agents.c.active,
+            agents.c.paused_at.is_(None),
+        )
+        .order_by(agents.c.id)
+    )
+
+
+def _loads(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Customers in hand, and those offered."""
+    in_hand = (
+        select(conversations.c.agent_id, func.count().label("count"))
+        .where(conversations.c.status == Status.AGENT, conversations.c.agent_id.in_(ids))
+        .group_by(conversations.c.agent_id)
+    )
+    offered = (
+        select(cases.c.offered_to, func.count())
+        .where(cases.c.offered_to.is_not(None), cases.c.offered_to.in_(ids))
+        .group_by(cases.c.offered_to)
+    )
+    load: dict[int, int] = {}
+    for agent_id, count in [*connection.execute(in_hand), *connection.execute(offered)]:
+        load[agent_id] = load.get(agent_id, 0) + count
+    return load
+
+
+def everyone(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """All active people with what the desk shows of them: whether there, paused, how many in hand."""
+    count = _in_hand()
+    return list(
+        connection.execute(
+            select(
+                *(
+                    agents.c[name]
+                    for name in ("id", "name", "role", "picture_version", "teams", "languages", "topics", "capacity")
+                ),
+                agents.c.paused_at,
+                presence.c.seen_at,
+                presence.c.used_at,
+                ((presence.c.seen_at >= now - SEEN) & (presence.c.used_at >= now - USED)).label("present"),
+                func.coalesce(count.c.load, 0).label("load"),
+            )
+            .outerjoin(presence, presence.c.agent_id == agents.c.id)
+            .outerjoin(count, count.c.agent_id == agents.c.id)
+            .where(agents.c.active)
+            .order_by(agents.c.name)
+        )
+    )
+
+
+def _in_hand() -> Subquery:
+    return (
+        select(conversations.c.agent_id, func.count().label("load"))
+        .where(conversations.c.status == Status.AGENT)
+        .group_by(conversations.c.agent_id)
+        .subquery()
+    )
+
+
+def looks(connection: Connection, conversation_id: int, agent_id: int, *, typing: bool, now: datetime) -> None:
+    """A person has the conversation open; colleagues are told when that is new or the typing changed."""
+    of = (attention.c.conversation_id == conversation_id) & (attention.c.agent_id == agent_id)
+    before = connection.execute(select(attention).where(of)).first()
+    typed_at = now if typing else None
+    if before is None:
+        insert_new(
+            connection,
+            attention,
+            conversation_id=conversation_id,
+            agent_id=agent_id,
+            seen_at=now,
+            typed_at=typed_at,
+        )
+    else:
+        connection.execute(update(attention).where(of).values(seen_at=now, typed_at=typed_at))
+    was_typing = bool(before and before.typed_at and before.typed_at > now - TYPING)
+    if before is None or before.seen_at < now - LOOKING or was_typing != typing:
+        tell(connection, conversation_id, "look", now)
+
+
+def looks_away(connection: Connection, agent_id: int, *, but: int | None, now: datetime) -> None:
+    """A person has opened another conversation: who is still in the old ones need not wait to learn it."""
+    rows = connection.execute(
+        delete(attention)
+        .where(attention.c.agent_id == agent_id, attention.c.conversation_id != (but or 0))
+        .returning(attention.c.conversation_id)
+    ).all()
+    for row in rows:
+        tell(connection, row.conversation_id, "look", now)
+
+
+def lookers(connection: Connection, conversation_id: int, *, but: int, now: datetime) -> list[Row[Any]]:
+    """Colleagues who have the conversation open now, and whether they type."""
+    return list(
+        connection.execute(
+            select(
+                agents.c.id,
+                agents.c.name,
+                agents.c.picture_version,
+                (attention.c.typed_at >= now - TYPING).label("typing"),
+            )
+            .join(agents, agents.c.id == attention.c.agent_id)
+            .where(
+                attention.c.conversation_id == conversation_id,
+                attention.c.agent_id != but,
+                attention.c.seen_at >= now - LOOKING,
+                agents.c.active,
+            )
+            .order_by(agents.c.name)
+        )
+    )
