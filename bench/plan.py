@@ -105,8 +105,10 @@ class Customers:
     def end(self) -> None:
         """End it."""
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         self._process.wait(10)
+        self._process.stdout.close()
 
 
 class Bot:
@@ -185,6 +187,15 @@ class Plan:
                 self._turns(customers, name, side)
                 self.found.memory[name] = {part: memory(pids) for part, pids in side.pids.items()}
         return self.found
+
+    def acknowledge_only(self) -> None:
+        """Only the part that needs no engine."""
+        customers = Customers(self._show)
+        try:
+            self._acknowledge(customers)
+        finally:
+            customers.end()
+            self._bar.close()
 
     def _saturate(self, customers: Customers, sides: dict[str, Bot | Stock]) -> None:
         """Both sides by turns, several rounds: what else the machine does then hits both."""
