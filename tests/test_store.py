@@ -22,7 +22,7 @@ from bot.model.errors import Refused
 from bot.model.messages import ConversationKey, Incoming, Kind, RawEvent, Sender
 from bot.model.replies import Part, QuickReply, Reply
 from bot.model.states import MOVES, Author, Sending, Status
-from bot.store import agents, cases, conversations, events, messages, outgoing, tables
+from bot.store import agents, cases, conversations, events, messages, outgoing, promises, tables
 from bot.store.database import Database
 from bot.store.migrate import migrate
 
@@ -387,8 +387,8 @@ async def test_promises_and_watches(db: Database) -> None:
         to = conversation(connection)
         for days in (3, 1):
             made = PromiseMade("tecnico", NOW + timedelta(days=days), f"R{days}")
-            messages.promise(connection, to.id, [made], message_id=1, case_id=None, now=NOW)
-        assert [p.reference for p in messages.open_promises(connection, [to.id])] == ["R1", "R3"]
+            promises.make_of_turn(connection, to.id, [made], message_id=1, case_id=None, now=NOW)
+        assert [p.reference for p in promises.open_of(connection, [to.id])] == ["R1", "R3"]
         for _ in range(2):
             messages.watch(connection, to.id, [Watch("incident:1", "/check", "/tell")], NOW)
         assert connection.execute(select(func.count()).select_from(tables.watches)).scalar() == 1

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row
 
 from bot.channels.base import Channel
 from bot.desk.words import Words
-from bot.store import cases, inbox, messages
+from bot.store import cases, inbox, promises
 
 SOON = timedelta(hours=3)  # a window or a promise this close is shown as pressing
 
@@ -38,7 +38,7 @@ def read_card(connection: Connection, conversation: Row[Any]) -> dict[str, Any] 
         "case": newest,
         "packet": packet,
         "siblings": siblings,
-        "promises": messages.open_promises(connection, ids),
+        "promises": promises.open_of(connection, ids),
     }
 
 

@@ -11,6 +11,8 @@
     flow/handoff.py        request                          a person is wanted: case, packet, honest words
     flow/assign.py       decide, offers                   the right person: offered to one, and on to the next
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
+    flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note
+    flow/promises.py     record, answered                 what was promised, and whether it happened
     flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
     channels/*.py        Channel.send                     one call to the platform
     flow/sweep.py        sweep                            what time does

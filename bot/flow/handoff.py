@@ -20,7 +20,7 @@ from bot.model.errors import Refused
 from bot.model.replies import QuickReply, Reply, Speaker
 from bot.model.states import Author, Outcome, Status
 from bot.model.team import when
-from bot.store import agents, cases, conversations, decisions, messages, outgoing
+from bot.store import agents, cases, conversations, decisions, messages, outgoing, promises
 
 FRESH = timedelta(hours=72)  # a case that comes back within this goes to the person who had it
 HISTORY = timedelta(days=30)  # waits older than this say nothing about today
@@ -83,17 +83,27 @@ def request(
     wanted: HandoffRequest,
     *,
     who: str,
+    silently: bool = False,
     now: datetime,
 ) -> Row[Any]:
     """A person is wanted: open a case (or the fresh one again), pack what is known, find the right person, tell the
-    customer; the case."""
+    customer (unless `silently`); the case."""
     if conversation.status == Status.WAITING:
         return cases.get(connection, conversation.case_id)
     last = cases.latest(connection, conversation.id)
     owner = agents.get(connection, last.owner_id) if last and last.owner_id else None
     fresh = bool(last and last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
     if last and fresh:
-        cases.change(connection, last.id, closed_at=None, outcome=None, waiting_since=now, reassured_at=None, wish=None)
+        cases.change(
+            connection,
+            last.id,
+            closed_at=None,
+            outcome=None,
+            waiting_since=now,
+            reassured_at=None,
+            wish=None,
+            helper_id=None,
+        )
         case = cases.get(connection, last.id)
     else:
         case = cases.open_case(
@@ -111,7 +121,8 @@ def request(
     cases.add_packet(connection, case.id, pack(connection, way, conversation, wanted), now)
     assign.decide(connection, way, conversation, case, now=now)
     case = cases.get(connection, case.id)
-    say(connection, way, conversation, _what_happens_next(connection, way, conversation, case, now), now=now)
+    if not silently:
+        say(connection, way, conversation, _what_happens_next(connection, way, conversation, case, now), now=now)
     return case
 
 
@@ -126,7 +137,15 @@ def _what_happens_next(
         text = say_("handed_over_again", language, number=case.number, name=case.owner_name)
     else:
         text = say_("handed_over", language, number=case.number, team=team.name[language])
-    back = team.opens(now)
+    return how_long(connection, way, conversation, case, text, now)
+
+
+def how_long(
+    connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], text: str, now: datetime
+) -> Reply:
+    """After what happened (`text`): how long it usually takes or when the team is back, with the ways out."""
+    language, say_ = conversation.language, way.texts.say
+    back = way.teams.get(case.team).opens(now)
     waits = cases.waits(connection, now - HISTORY)
     if back:
         text += " " + say_("team_closed", language, when=when(back, now, language))
@@ -194,7 +213,14 @@ def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any
 
 
 def introduce(
-    connection: Connection, way: Way, conversation: Row[Any], agent: Row[Any], text: str, *, now: datetime, **values: str
+    connection: Connection,
+    way: Way,
+    conversation: Row[Any],
+    agent: Row[Any],
+    text: str,
+    *,
+    now: datetime,
+    **values: str,
 ) -> None:
     """A person says who they are, by name and picture."""
     shows_face = way.channels[conversation.channel].abilities.personas
@@ -261,9 +287,15 @@ def requeue(
         by_agent_id=agent.id,
         case_id=case.id,
     )
-    cases.change(connection, case.id, waiting_since=now, reassured_at=None, wish=None)
+    cases.change(connection, case.id, waiting_since=now, reassured_at=None, wish=None, helper_id=None)
     decisions.add(
-        connection, case.id, "put_back", agent_id=agent.id, by_agent_id=agent.id, why=why or "back to the queue", now=now
+        connection,
+        case.id,
+        "put_back",
+        agent_id=agent.id,
+        by_agent_id=agent.id,
+        why=why or "back to the queue",
+        now=now,
     )
     wanted = HandoffRequest(case.reason, case.topic, why or case.note)
     cases.add_packet(connection, case.id, pack(connection, way, moved, wanted), now)
@@ -281,6 +313,8 @@ def close(
     """The case is done, says the agent; the customer is asked whether it is."""
     conversation = in_hand(connection, conversation_id, agent)
     case = cases.get(connection, conversation.case_id)
+    if promises.of_case(connection, case.id):
+        raise Refused("open promise")  # closed with it, nobody would look after it
     cases.change(connection, case.id, closed_at=now, outcome=outcome)
     moved = conversations.move(
         connection, conversation, Status.CLOSED, who="agent", why=outcome, now=now, by_agent_id=agent.id

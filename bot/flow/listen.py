@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import handoff
+from bot.flow import handoff, promises
 from bot.flow.scene import Scene, begin
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming, Kind
@@ -33,6 +33,12 @@ def by_ourselves(
         case_id, _, yes = rest.partition(":")
         if case_id.isdigit() and handoff.solved(connection, way, conversation, int(case_id), yes=yes == "yes", now=now):
             return f"solved: {yes}"
+    if word == "#kept":
+        promise_id, _, yes = rest.partition(":")
+        if promise_id.isdigit() and promises.answered(
+            connection, way, conversation, int(promise_id), yes=yes == "yes", now=now
+        ):
+            return f"kept: {yes}"
     if word == "#wish":
         case_id, _, wish = rest.partition(":")
         if case_id.isdigit() and handoff.wished(connection, way, conversation, int(case_id), wish, now=now):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
 from bot.model.states import Author
-from bot.store import cases, messages
+from bot.store import cases, messages, promises
 from bot.store.tables import conversations
 
 STORY_GAP = timedelta(hours=24)  # a silence longer than this begins a new story
@@ -59,7 +59,7 @@ def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: Hando
                 "reference": p.reference,
                 "message_id": p.message_id,
             }
-            for p in messages.open_promises(connection, [s.id for s in siblings])
+            for p in promises.open_of(connection, [s.id for s in siblings])
         ],
         "language": conversation.language,
         "window_until": (conversation.last_customer_at + window).isoformat()

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, delete, or_, select, update
 from bot.dialogue import EngineDown
 from bot.flow import assign, handoff
 from bot.flow.deliver import ECHO_WAIT
+from bot.flow.promises import promises_due
 from bot.flow.way import Way
 from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, RawEvent
@@ -22,8 +23,8 @@ from bot.model.replies import Reply
 from bot.model.states import Status
 from bot.store import cases as cases_
 from bot.store import events as events_
-from bot.store import messages, outgoing
-from bot.store.tables import cases, conversations, live, promises, sessions, watches
+from bot.store import outgoing
+from bot.store.tables import cases, conversations, live, sessions, watches
 
 log = logging.getLogger(__name__)
 
@@ -149,22 +150,6 @@ def _over(connection: Connection, way: Way, subject: str) -> list[ConversationKe
         events_.put(connection, row.channel, [RawEvent(f"watch:{row.id}", row.chat, payload, now)], now, own=True)
     connection.execute(update(watches).where(watches.c.id.in_([row.id for row in rows])).values(state="told"))
     return [ConversationKey(row.channel, row.chat) for row in rows]
-
-
-async def promises_due(way: Way) -> None:
-    """A promise whose time has come is shown in its conversation, once."""
-    now = way.clock()
-
-    def work(connection: Connection) -> bool:
-        rows = connection.execute(select(promises).where(promises.c.state == "open", promises.c.due_at <= now)).all()
-        for row in rows:
-            connection.execute(update(promises).where(promises.c.id == row.id).values(state="due"))
-            line = f"promise_due: {row.what} {row.reference}".strip()
-            messages.add_line(connection, row.conversation_id, line, case_id=row.case_id, now=now)
-        return bool(rows)
-
-    if await way.db.write(work):
-        way.committed()
 
 
 async def retention(way: Way) -> None:

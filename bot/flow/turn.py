@@ -20,7 +20,7 @@ from bot.model.dialogue import Ask, HandoffRequest, Turn
 from bot.model.messages import ConversationKey, Incoming
 from bot.model.replies import Reply
 from bot.model.states import Status
-from bot.store import conversations, events, messages, outgoing
+from bot.store import conversations, events, messages, outgoing, promises
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _keep_turn(
         learned = {name: value for name, value in turn.slots.items() if not _inner(name)}
         messages.learn(connection, conversation.id, learned, message_id, now)
     _speak(connection, way, conversation, turn, incoming, now)
-    messages.promise(
+    promises.make_of_turn(
         connection,
         conversation.id,
         turn.promises,

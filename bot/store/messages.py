@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, desc, insert, select, update
 
-from bot.model.dialogue import PromiseMade, Watch
+from bot.model.dialogue import Watch
 from bot.model.messages import Incoming
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Author
 from bot.store.conversations import tell
-from bot.store.tables import conversations, facts, messages, promises, watches
+from bot.store.tables import conversations, facts, messages, watches
 
 
 def add_incoming(
@@ -179,42 +179,6 @@ def facts_of(connection: Connection, conversation_id: int, since: datetime | Non
     """What was learned, oldest first."""
     query = select(facts).where(facts.c.conversation_id == conversation_id).order_by(facts.c.id)
     return list(connection.execute(query.where(facts.c.at >= since) if since else query))
-
-
-def promise(
-    connection: Connection,
-    conversation_id: int,
-    made: Iterable[PromiseMade],
-    *,
-    message_id: int | None,
-    case_id: int | None,
-    now: datetime,
-) -> None:
-    """Keep the expected times the bot told."""
-    for one in made:
-        connection.execute(
-            insert(promises).values(
-                conversation_id=conversation_id,
-                case_id=case_id,
-                what=one.what,
-                due_at=one.due,
-                reference=one.reference,
-                message_id=message_id,
-                state="open",
-                created_at=now,
-            )
-        )
-
-
-def open_promises(connection: Connection, conversation_ids: Sequence[int]) -> list[Row[Any]]:
-    """Promises not yet kept, overdue ones too, the next due first."""
-    return list(
-        connection.execute(
-            select(promises)
-            .where(promises.c.conversation_id.in_(conversation_ids), promises.c.state.in_(["open", "due"]))
-            .order_by(promises.c.due_at)
-        )
-    )
 
 
 def watch(connection: Connection, conversation_id: int, wanted: Iterable[Watch], now: datetime) -> None:

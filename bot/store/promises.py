@@ -172,6 +172,11 @@ def next_of(connection: Connection, conversation_ids: Sequence[int]) -> dict[int
     return {row.conversation_id: row.due_at for row in rows}
 
 
+def watched(connection: Connection, promise_id: int) -> Row[Any] | None:
+    """An open promise with who looks after it; None once it is settled."""
+    return connection.execute(_with_names().where(_p.id == promise_id, _p.state == OPEN)).first()
+
+
 def coming(connection: Connection, until: datetime, *, limit: int = 500) -> list[Row[Any]]:
     """Open promises due before `until`, the first due first."""
     query = _with_names().where(_p.state == OPEN, _p.due_at <= until).order_by(_p.due_at, _p.id).limit(limit)
