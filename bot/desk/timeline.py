@@ -103,7 +103,9 @@ def _move(w: Words, move: Row[Any]) -> Entry:
     """Who moved the conversation, and why, as a sentence."""
     name = move.agent_name or ""
     why = move.why
-    if move.to_status == Status.AGENT:
+    if why.startswith("passed to "):
+        text = w("move.passed", name=name, to=why.removeprefix("passed to "))
+    elif move.to_status == Status.AGENT:
         text = w("move.taken", name=name)
     elif move.to_status == Status.CLOSED:
         outcome = w.name("outcome", why) if why in list(Outcome) else why

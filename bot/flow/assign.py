@@ -172,8 +172,18 @@ def _as_waiting(
     waiting = []
     for conversation, case in pairs:
         before = since.get(case.id, [])
+        wanted = wanted_of(connection, way, conversation, case, now)
         not_to = {row.agent_id for row in before if row.kind in decisions.NOT_AGAIN}
-        knows = case.owner_id or decisions.knows(connection, conversation.customer_id, now - KNOWN_FOR)
-        wanted = Wanted(way.teams.get(case.team).key, case.topic, conversation.language, knows, not_to)
-        waiting.append(Waiting(conversation.id, wanted, sum(row.kind == "lapsed" for row in before)))
+        passed = [row for row in before if row.kind == "passed"]
+        if passed:  # somebody chose the team: who knew the customer before is not asked again
+            wanted = replace(wanted, knows=None)
+            not_to |= {row.facts.get("holder") for row in passed}
+        lapses = sum(row.kind == "lapsed" for row in before)
+        waiting.append(Waiting(conversation.id, replace(wanted, not_to=not_to), lapses))
     return waiting
+
+
+def wanted_of(connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], now: datetime) -> Wanted:
+    """What a case needs, whoever has it."""
+    knows = case.owner_id or decisions.knows(connection, conversation.customer_id, now - KNOWN_FOR)
+    return Wanted(way.teams.get(case.team).key, case.topic, conversation.language, knows)

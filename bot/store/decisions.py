@@ -56,7 +56,7 @@ def since(connection: Connection, case_ids: list[int]) -> dict[int, list[Row[Any
     """What was decided about each of these cases since it waits, oldest first."""
     found: dict[int, list[Row[Any]]] = {}
     rows = connection.execute(
-        select(decisions.c.case_id, decisions.c.kind, decisions.c.agent_id)
+        select(decisions.c.case_id, decisions.c.kind, decisions.c.agent_id, decisions.c.facts)
         .join(cases, cases.c.id == decisions.c.case_id)
         .where(decisions.c.case_id.in_(case_ids), decisions.c.at >= cases.c.waiting_since)
         .order_by(decisions.c.id)

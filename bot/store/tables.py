@@ -206,6 +206,7 @@ cases = Table(
     Column("offered_at", Time),
     Column("offer_until", Time),  # not taken by then, it goes on
     Column("lead_since", Time),  # nobody took it: the leads see it first
+    Column("helper_id", Integer),  # a colleague who was asked in; the owner stays the owner
     Column("wish", String(8)),  # outside the team's hours: "wait" here, or be written to ("write")
     Index("ix_cases_offered", "offered_to", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
 )

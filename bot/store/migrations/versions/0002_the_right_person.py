@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("offered_at", tables.Time(timezone=True), nullable=True),
         sa.Column("offer_until", tables.Time(timezone=True), nullable=True),
         sa.Column("lead_since", tables.Time(timezone=True), nullable=True),
+        sa.Column("helper_id", sa.Integer(), nullable=True),
         sa.Column("wish", sa.String(length=8), nullable=True),
     ):
         op.add_column("cases", column)
@@ -97,7 +98,7 @@ def _new_tables() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_cases_offered", "cases")
-    for column in ("wish", "lead_since", "offer_until", "offered_at", "offered_to", "team"):
+    for column in ("wish", "helper_id", "lead_since", "offer_until", "offered_at", "offered_to", "team"):
         op.drop_column("cases", column)
     for column in ("paused_at", "capacity", "topics", "languages", "teams"):
         op.drop_column("agents", column)
