@@ -7,7 +7,7 @@ export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help setup setup-dev run test check lint-fix content train engine bench lock clean
+.PHONY: help setup setup-dev run test check lint-fix content evaluate try train engine bench lock clean
 
 help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/  /'
@@ -28,14 +28,20 @@ test: setup-dev  ## run all tests; T="tests/test_engine.py -k turn" for some
 
 check: setup-dev  ## lint and types
 	$(PY) -m ruff check .
-	$(PY) -m mypy bot
-	$(PY) -m mypy --python-executable $(ENGINE_PY) --python-version 3.10 engine actions
+	$(PY) -m mypy bot editors --exclude '^editors/(crossed|model)\.py$$'
+	$(PY) -m mypy --python-executable $(ENGINE_PY) --python-version 3.10 engine actions editors/crossed.py editors/model.py
 
 lint-fix: setup-dev  ## let the linter repair what it can
 	$(PY) -m ruff check --fix .
 
-content: setup  ## check domain/, nlu/, stories/ and tests/content/ without training
-	@$(PY) scripts/check_content.py
+content: setup  ## list every mistake in domain/, nlu/, stories/, without training; LANG=en, WARNINGS=1
+	@$(PY) -m editors content $(if $(WARNINGS),--warnings)
+
+evaluate: setup  ## write data/evaluation.html: how well the bot understands, and what to write next
+	@$(PY) -m editors evaluate
+
+try: setup   ## type a sentence, see what the bot understands and answers; S="one sentence" for one
+	@$(PY) -m editors try $(if $(S),-- "$(S)")
 
 train: setup  ## train the model if the content changed
 	@$(PY) -m bot.children train

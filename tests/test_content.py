@@ -1,8 +1,8 @@
-"""`scripts/check_content.py`: the product's content is fine, and each kind of mistake is told in plain words."""
+"""`make content`: the product's content is fine, and each kind of mistake is told with its file and line."""
 
 from __future__ import annotations
 
-import importlib
+import os
 import re
 import shutil
 import subprocess
@@ -13,22 +13,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from editors.check import written
+from editors.content import read_content
+
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("domain", "nlu", "stories", "tests/content", "actions")
+FOLDERS = ("domain", "nlu", "stories", "tests/content", "actions", "bot/texts")
+Make = Callable[[Path], None]
 
 
-def check(root: Path) -> subprocess.CompletedProcess[str]:
+def check(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """The command, as `make content` runs it."""
-    command = [sys.executable, str(ROOT / "scripts" / "check_content.py"), str(root)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-@pytest.fixture
-def mistakes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[str]]:
-    """The same without a process of its own for each mistake."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    checker = importlib.import_module("check_content")
-    return lambda root: list(checker.mistakes(checker.read_content(root)))
+    command = [sys.executable, "-m", "editors", "content", "--root", str(root), *options]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "LANG": "C.UTF-8"})
 
 
 @pytest.fixture
@@ -40,9 +36,9 @@ def content(tmp_path: Path) -> Path:
 
 
 def test_the_products_content_is_fine() -> None:
-    told = check(ROOT)
+    told = check(ROOT, "--lang", "en")
     assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout.startswith("Content is fine")
+    assert "Content is fine" in told.stdout
 
 
 def test_every_intent_of_the_product_has_examples() -> None:
@@ -55,13 +51,14 @@ def test_every_intent_of_the_product_has_examples() -> None:
     )
 
 
-def test_mistakes_end_the_command_with_one(content: Path) -> None:
+def test_mistakes_end_the_command_with_one_in_italian_unless_asked(content: Path) -> None:
     (content / "nlu" / "complaint.yml").write_text("nlu: [", encoding="utf-8")
     told = check(content)
-    assert told.returncode == 1 and "nlu/complaint.yml: cannot be read" in told.stdout and not told.stderr
+    assert told.returncode == 1 and "nlu/complaint.yml:1: il file non si legge" in told.stdout and not told.stderr
+    assert "nlu/complaint.yml:1: the file cannot be read" in check(content, "--lang", "en").stdout
 
 
-def replaced(file: str, old: str, new: str) -> Callable[[Path], None]:
+def replaced(file: str, old: str, new: str) -> Make:
     """A mistake: other words in a file."""
 
     def make(root: Path) -> None:
@@ -72,7 +69,7 @@ def replaced(file: str, old: str, new: str) -> Callable[[Path], None]:
     return make
 
 
-def added(file: str, text: str) -> Callable[[Path], None]:
+def added(file: str, text: str) -> Make:
     """A mistake: more words at the end of a file, or a new file."""
 
     def make(root: Path) -> None:
@@ -82,12 +79,12 @@ def added(file: str, text: str) -> Callable[[Path], None]:
     return make
 
 
-def removed(file: str) -> Callable[[Path], None]:
+def removed(file: str) -> Make:
     """A mistake: a file that is not there."""
     return lambda root: (root / file).unlink()
 
 
-def renamed(file: str, name: str) -> Callable[[Path], None]:
+def renamed(file: str, name: str) -> Make:
     """A mistake: a file under another name."""
 
     def make(root: Path) -> None:
@@ -97,72 +94,149 @@ def renamed(file: str, name: str) -> Callable[[Path], None]:
 
 
 TALK, BILL, PRICE = "domain/small_talk.yml", "domain/bill_question.yml", "domain/price_availability.yml"
-PRICE_STORY = "stories/price_availability.yml"
+PRICE_STORY, COMPLAINT_STORY = "stories/price_availability.yml", "stories/complaint.yml"
+ASK, COMPLAINT = "nlu/ask_human.yml", "domain/complaint.yml"
 ITALIAN_THANKS = '    - text: "Di nulla, è un piacere! Se ti serve altro sono qui."\n'
-MISTAKES = {
-    "no YAML": (replaced(TALK, "intents:", "intents: ["), "domain/small_talk.yml: cannot be read"),
-    "too few examples": (
-        lambda root: (root / "nlu/complaint.yml").write_text(
-            'nlu:\n- intent: complaint\n  metadata: {language: it}\n  examples: |\n    - reclamo\n', encoding="utf-8"
-        ),
-        "complaint has 1 examples in it, it needs at least 25",
-    ),
-    "an example of two intents": (added("nlu/ask_human.yml", "    - my BILL!\n"), "is an example of"),
-    "an example twice": (added("nlu/ask_human.yml", "    - agent\n"), "«agent» stands twice under ask_human"),
-    "somebody's data": (added("nlu/ask_human.yml", "    - i am VL-104233\n"), "holds a customer code"),
-    "no language": (replaced("nlu/complaint.yml", "language: en", "lingua: en"), "is in no known language (none)"),
-    "unknown intent": (replaced(TALK, "  - thank\n", ""), "the intent thank is not in domain/"),
-    "no English": (
-        replaced("domain/complaint.yml", "name: language, value: en", "name: town, value: x"),
-        "utter_complaint has no English text",
-    ),
-    "no Italian": (replaced(TALK, ITALIAN_THANKS, ""), "utter_thank has no Italian text"),
-    "an empty text": (replaced(TALK, '"Di nulla!"', '" "'), "utter_thank_aside has an empty text"),
-    "a long text": (replaced(TALK, "Di nulla!", "Di nulla. " * 40), "300 is the most"),
-    "shouting": (replaced(TALK, "Di nulla!", "Di nulla!!"), "shouts"),
-    "a long title": (replaced(TALK, "Segnala un guasto", "Segnala subito un guasto"), "is 24 characters long"),
-    "a title twice": (replaced(TALK, '"Segnala un guasto"', '"La mia bolletta"'), "«La mia bolletta» twice"),
-    "a button to nowhere": (replaced(TALK, '"/report_fault"', '"/report_folt"'), "leads to /report_folt"),
-    "a person's button": (replaced(TALK, '"/report_fault"', '"/ask_human"'), "the bot adds a way to a person"),
-    "single braces": (replaced(BILL, '{{"bill_part": "why"}}', '{"bill_part": "why"}'), "needs doubled braces"),
-    "no JSON": (replaced(BILL, '{{"bill_part": "why"}}', '{{bill_part: why}}'), "is not JSON between its braces"),
-    "an unknown entity": (replaced(BILL, '{{"bill_part":', '{{"bill_bit":'), "gives bill_bit, which no domain file"),
-    "different facts": (replaced(BILL, "La bolletta di {month} è", "La bolletta è"), "the Italian text lacks {month}"),
-    "different buttons": (
-        replaced(TALK, 'Line status", payload: "/line_status"', 'Line status", payload: "/greet"'),
-        "do not lead to the same places",
-    ),
-    "a story's unknown action": (
-        replaced("stories/complaint.yml", "action_complaint", "action_complain"),
-        "stories/complaint.yml, «a complaint»: no domain file lists the action action_complain",
-    ),
-    "a test's unknown intent": (
-        replaced("tests/content/complaint.yml", "intent: complaint", "intent: complain"),
-        "no domain file lists the intent complain",
-    ),
-    "a story's unknown form": (replaced(PRICE_STORY, "active_loop: stock_form", "active_loop: x"), "lists the form x"),
-    "other file names": (renamed("nlu/complaint.yml", "nlu/c.yml"), "there is no domain/c.yml"),
-    "no test conversation": (removed("tests/content/complaint.yml"), "tests/content/complaint.yml is missing"),
-    "no code": (removed("actions/complaint.py"), "no class in actions/ has the name action_complaint"),
-    "undeclared code": (replaced("domain/complaint.yml", "  - action_complaint\n", "  []\n"), "Rasa would not find it"),
-    "an unknown response": (
-        replaced("actions/complaint.py", '"utter_complaint"', '"utter_complant"'), "actions/ utters utter_complant",
-    ),
-    "a forgotten response": (replaced(TALK, "  utter_thank:\n", "  utter_danke:\n"), "nothing says utter_danke"),
-    "an intent nobody reaches": (replaced(TALK, "  - thank\n", "  - thank\n  - shrug\n"), "the intent shrug has"),
-    "a form's unknown slot": (replaced(PRICE, "  stock_town:\n", "  shop_town:\n"), "asks for stock_town"),
-    "a built name of nothing": (
-        replaced("actions/bill_question.py", 'f"utter_bill_{kind}"', 'f"utter_bull_{kind}"'), "such as utter_bull_…",
-    ),
+SECOND_RULE = """
+  - rule: another complaint
+    steps:
+      - intent: complaint
+      - action: action_small_talk
+"""
+IDLE_RULE = """
+  - rule: only in Italian
+    condition:
+      - slot_was_set:
+          - language: it
+    steps:
+      - intent: thank
+      - action: action_small_talk
+"""
+#: What is done, the file and a text of the line that must be named ("" where the file's place is enough), what is said.
+MISTAKES: dict[str, tuple[Make, str, str, str]] = {
+    "no YAML": (replaced(TALK, "intents:", "intents: ["), TALK, "", "cannot be read"),
+    "another shape": (replaced(COMPLAINT, "\nintents:\n  - complaint", "\nintents: complaint"), COMPLAINT,
+                      "intents: complaint", "not built as it should be"),
+    "a key twice": (added(COMPLAINT, "\n  utter_complaint:\n    - text: x\n"), COMPLAINT,
+                    "  utter_complaint:\n    - text", "“utter_complaint” stands twice"),
+    "no Italian examples": (replaced(ASK, "language: it", "language: en"), ASK, "- intent: ask_human",
+                            "has no examples in Italian"),
+    "an example of two intents": (added(ASK, "    - my BILL!\n"), "nlu/bill_question.yml", "    - my bill\n",
+                                  "“my bill” is an example of bill_question and of ask_human (nlu/ask_human.yml:"),
+    "an example twice": (added(ASK, "    - agent\n"), ASK, "    - agent\n$", "“agent” stands twice under ask_human"),
+    "somebody's data": (added(ASK, "    - i am VL-104233\n"), ASK, "VL-104233", "holds a customer code"),
+    "no language": (replaced("nlu/complaint.yml", "language: en", "lingua: en"), "nlu/complaint.yml", "",
+                    "is in no known language (?)"),
+    "unknown intent": (replaced(TALK, "  - thank\n", ""), "nlu/small_talk.yml", "- intent: thank",
+                       "the intent thank is not in domain/"),
+    "no English": (replaced(COMPLAINT, "name: language, value: en", "name: town, value: x"), COMPLAINT,
+                   "  utter_topic_complaint:", "utter_topic_complaint has no English text"),
+    "no Italian": (replaced(TALK, ITALIAN_THANKS, ""), TALK, "  utter_thank:", "utter_thank has no Italian text"),
+    "an empty text": (replaced(TALK, '"Di nulla!"', '" "'), TALK, 'text: " "', "utter_thank_aside has an empty text"),
+    "a long text": (replaced(TALK, "Di nulla!", "Di nulla. " * 40), TALK, "Di nulla. Di nulla.", "300 is the most"),
+    "too long for a platform": (replaced(TALK, "Di nulla!", "Di nulla. " * 300), TALK, "Di nulla. Di nulla.",
+                                "on Messenger the text does not fit into one message (1940"),
+    "shouting": (replaced(TALK, "Di nulla!", "Di nulla!!"), TALK, "Di nulla!!", "shouts"),
+    "a variable that does not exist": (replaced(BILL, "La bolletta di {month} è", "La bolletta di {mese} è"), BILL,
+                                       "La bolletta di {mese}", "the variable {mese} does not exist"),
+    "different facts": (replaced(BILL, "La bolletta di {month} è", "La bolletta è"), BILL, '"La bolletta è',
+                        "the Italian text lacks {month}"),
+    "a long title": (replaced(TALK, "Segnala un guasto", "Segnala subito un guasto"), TALK, "Segnala subito",
+                     "is 24 characters long; Messenger shows 20 at most"),
+    "a long title of a topic": (replaced(COMPLAINT, "Fare un reclamo", "Fare un bel reclamo lungo"), COMPLAINT,
+                                "Fare un bel", "Messenger shows 20 at most"),
+    "a title twice": (replaced(TALK, '"Segnala un guasto"', '"La mia bolletta"'), TALK, 'bolletta", payload: "/bill',
+                      "“La mia bolletta” twice"),
+    "a button to nowhere": (replaced(TALK, '"/report_fault"', '"/report_folt"'), TALK, "/report_folt",
+                            "leads to /report_folt, which no domain file"),
+    "a button to silence": (replaced(COMPLAINT_STORY, "- intent: complaint", "- intent: thank"),
+                            COMPLAINT, "  - complaint", "the topic complaint has no answer"),
+    "a person's button": (replaced(TALK, '"/report_fault"', '"/ask_human"'), TALK, '"/ask_human"',
+                          "the bot adds a way to a person"),
+    "single braces": (replaced(BILL, '{{"bill_part": "why"}}', '{"bill_part": "why"}'), BILL,
+                      'question{"bill_part": "why"}', "needs doubled braces"),
+    "no JSON": (replaced(BILL, '{{"bill_part": "why"}}', "{{bill_part: why}}"), BILL, "{{bill_part: why}}",
+                "is not JSON between its braces"),
+    "an unknown entity": (replaced(BILL, '{{"bill_part":', '{{"bill_bit":'), BILL, "bill_bit",
+                          "gives bill_bit, which no domain file"),
+    "different buttons": (replaced(TALK, 'Line status", payload: "/line_status"', 'Line status", payload: "/greet"'),
+                          TALK, "", "do not lead to the same places"),
+    "an answer in two files": (added(COMPLAINT, "\n  utter_thank:\n    - text: x\n"), TALK, "  utter_thank:",
+                               "utter_thank is in domain/complaint.yml too"),
+    "no title": (replaced(COMPLAINT, "utter_topic_complaint", "utter_topic_complain"), COMPLAINT, "  - complaint",
+                 "the topic complaint has no short title"),
+    "a title of nothing": (replaced(COMPLAINT, "utter_topic_complaint", "utter_topic_complain"), COMPLAINT,
+                           "utter_topic_complain:", "the short title of complain"),
+    "a contradiction": (added(COMPLAINT_STORY, SECOND_RULE), COMPLAINT_STORY, "      - action: action_small_talk",
+                        "“another complaint” does action_small_talk, but in the same situation “a complaint” does"),
+    "a rule twice": (added(COMPLAINT_STORY, SECOND_RULE.replace("small_talk", "complaint")), COMPLAINT_STORY,
+                     "      - action: action_complaint\n$", "says the same as “a complaint” (stories/complaint.yml:"),
+    "a condition without effect": (added("stories/small_talk.yml", IDLE_RULE), "stories/small_talk.yml",
+                                   "      - slot_was_set:", "the condition on language has no effect"),
+    "a rule without action": (added(COMPLAINT_STORY, "\n  - rule: idle\n    steps:\n      - intent: thank\n"),
+                              COMPLAINT_STORY, "  - rule: idle", "the rule “idle” does nothing"),
+    "a story's unknown action": (replaced(COMPLAINT_STORY, "action_complaint", "action_complain"), COMPLAINT_STORY,
+                                 "action_complain", "“a complaint”: no domain file lists the action action_complain"),
+    "a test's unknown intent": (replaced("tests/content/complaint.yml", "intent: complaint", "intent: complain"),
+                                "tests/content/complaint.yml", "", "no domain file lists the intent complain"),
+    "a story's unknown form": (replaced(PRICE_STORY, "active_loop: stock_form", "active_loop: x"), PRICE_STORY,
+                               "active_loop: x", "lists the form x"),
+    "other file names": (renamed("nlu/complaint.yml", "nlu/c.yml"), "nlu/c.yml", "", "there is no domain/c.yml"),
+    "no test conversation": (removed("tests/content/complaint.yml"), COMPLAINT_STORY, "",
+                             "tests/content/complaint.yml is missing"),
+    "no code": (removed("actions/complaint.py"), COMPLAINT, "  - action_complaint",
+                "no class in actions/ has the name action_complaint"),
+    "undeclared code": (replaced(COMPLAINT, "  - action_complaint\n", "  []\n"), "actions/", "",
+                        "Rasa would not find it"),
+    "an unknown response": (replaced("actions/complaint.py", '"utter_complaint"', '"utter_complant"'), "actions/", "",
+                            "the code utters utter_complant"),
+    "a forgotten response": (replaced(TALK, "  utter_thank:\n", "  utter_danke:\n"), TALK, "  utter_danke:",
+                             "nothing says utter_danke"),
+    "an intent nobody reaches": (replaced(TALK, "  - thank\n", "  - thank\n  - shrug\n"), TALK, "  - shrug",
+                                 "the intent shrug has"),
+    "a form's unknown slot": (replaced(PRICE, "  stock_town:\n", "  shop_town:\n"), PRICE, "  stock_form:",
+                              "asks for stock_town"),
+    "a built name of nothing": (replaced("actions/bill_question.py", 'f"utter_bill_{kind}"', 'f"utter_bull_{kind}"'),
+                                "actions/", "", "such as utter_bull_…"),
+    "a service text in one language": (added("bot/texts/it.yml", "\nbuonasera: x\n"), "bot/texts/it.yml", "buonasera",
+                                       "“buonasera” is missing in bot/texts/en.yml"),
+    "a service text without its facts": (replaced("bot/texts/it.yml", "{name} ti lascia", "Ti lascio"),
+                                         "bot/texts/it.yml", "Ti lascio", "lacks {name}"),
 }  # fmt: skip
 
 
+def line_of(file: Path, text: str) -> int:
+    """The line where `text` stands first; last with a "$" at its end."""
+    whole = file.read_text(encoding="utf-8")
+    place = whole.rindex(text[:-1]) if text.endswith("$") else whole.index(text)
+    return whole[:place].count("\n") + 1
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told(content: Path, mistakes: Callable[[Path], list[str]], mistake: str) -> None:
-    make, sentence = MISTAKES[mistake]
+def test_a_mistake_is_told_with_its_line(content: Path, mistake: str) -> None:
+    make, file, text, sentence = MISTAKES[mistake]
     make(content)
-    found = mistakes(content)
-    assert any(sentence in told for told in found), found
+    found = [one.text("en") for one in written(read_content(content)) if not one.warning]
+    told = [one for one in found if sentence in one]
+    assert told, found
+    where = f"{file}:{line_of(content / file, text)}: " if text else file
+    assert any(one.startswith(where) for one in told), (where, told)
+
+
+def test_every_mistake_reads_well_in_both_languages(content: Path) -> None:
+    for make, *_ in list(MISTAKES.values())[1:12]:
+        make(content)
+    for one in written(read_content(content)):
+        assert one.text("it") != one.text("en") and "{text}" not in one.text("it")
+
+
+def test_too_few_examples_stop_nothing(content: Path) -> None:
+    (content / "nlu/complaint.yml").write_text(
+        "nlu:\n- intent: complaint\n  metadata: {language: it}\n  examples: |\n    - reclamo\n"
+        "- intent: complaint\n  metadata: {language: en}\n  examples: |\n    - complaint\n", encoding="utf-8"
+    )  # fmt: skip
+    told = [one for one in written(read_content(content)) if one.file == "nlu/complaint.yml"]
+    assert [(one.say, one.warning) for one in told] == [("few_it", True), ("few_en", True)]
 
 
 def test_the_everyday_topics_are_the_same_wherever_they_are_offered() -> None:
