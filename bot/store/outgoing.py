@@ -220,9 +220,11 @@ def orphaned(
 def resend_ambiguous(connection: Connection, now: datetime, *, echoing: Collection[str]) -> None:
     """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed.
 
-    While something of an `echoing` channel is stored and not yet read, it may be the echo: not before.
+    What came on an `echoing` channel until then and is not yet read may be the echo: not before it is. Later events
+    do not count, or a customer who writes without a pause would never get the message.
     """
-    unread = _on(echoing, events.c.channel == conversations.c.channel, events.c.chat == conversations.c.chat, NEW)
+    same_chat = and_(events.c.channel == conversations.c.channel, events.c.chat == conversations.c.chat)
+    unread = _on(echoing, same_chat, NEW, events.c.received_at <= outgoing.c.due_at)
     connection.execute(
         update(outgoing)
         .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now, ~unread)
