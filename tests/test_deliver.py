@@ -163,6 +163,19 @@ async def test_a_killed_sender_leaves_a_doubt_not_a_hole(db: Database, tmp_path:
     assert [row.resent for row in await flow.rows(outgoing)] == [False, False]
 
 
+async def test_who_writes_without_a_pause_gets_the_doubtful_message_too(db: Database, tmp_path: Any) -> None:
+    """Only what came while an echo was waited for may be one."""
+    flow = world(db, tmp_path, platforms=[with_abilities(echoes=True)])
+    await answered(flow, "uno")
+    flow.platform.problems = [TIME_OUT]
+    await flow.delivers()
+    flow.clock.passes(seconds=21)
+    await flow.receives(flow.raw(text="e allora?"))
+    await sweep(flow.way)
+    await flow.delivers()
+    assert flow.platform.texts() == ["uno"]
+
+
 async def test_a_lease_protects_a_call_that_still_runs(flow: World) -> None:
     await answered(flow, "uno")
     await flow.db.write(lambda c: deliver.outgoing.claim(c, limit=9, lease=deliver.LEASE, now=flow.clock()))
