@@ -13,7 +13,13 @@ from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 #: name, lowest Python that must be able to install it, the lock whose pins it shares
-LOCKS = (("uv", "3.11", None), ("bot", "3.11", None), ("dev", "3.11", "bot"), ("engine", "3.10", None))
+LOCKS = (
+    ("uv", "3.11", None),
+    ("bot", "3.11", None),
+    ("dev", "3.11", "bot"),
+    ("engine", "3.10", None),
+    ("actions", "3.10", "engine"),
+)
 
 
 def lock_command(name: str, python: str, shared: str | None) -> list[str]:
