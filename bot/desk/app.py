@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.desk import files, pages, people_pages, signin
+from bot.desk import files, here, pages, pass_on, people_pages, promise_pages, signin
 from bot.desk.live import BREATH, as_event, gathered
 from bot.desk.look import DESK, Look, action, admins, desk_of, page, part, render, signed_in, wants_json, words_for
 from bot.desk.moves import ACTIONS
@@ -49,6 +49,12 @@ def desk_app(way: Way, *, secure_cookies: bool) -> web.Application:
             web.get("/login", signin.sign_in_page),
             web.post("/login", signin.sign_in),
             web.post("/logout", action(signin.sign_out)),
+            web.post("/here", action(here.here, touch=False)),
+            web.post("/away", action(here.leaves, touch=False)),
+            web.post("/me/pause", action(here.pause)),
+            web.get("/shift", page(pass_on.shift)),
+            web.get("/promises", page(promise_pages.board)),
+            web.post(r"/promises/{id:\d+}/{what:kept|later|withdrawn}", action(promise_pages.settle)),
             web.get("/me", page(people_pages.me)),
             web.post("/me/password", action(people_pages.my_password)),
             web.post("/me/picture", action(people_pages.my_picture)),

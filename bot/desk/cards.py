@@ -88,8 +88,10 @@ def _attempt(w: Words, one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def row_view(w: Words, row: Row[Any], channels: Mapping[str, Channel], me: int) -> dict[str, Any]:
-    """One row of a list."""
+def row_view(
+    w: Words, row: Row[Any], channels: Mapping[str, Channel], me: int, promise: datetime | None = None
+) -> dict[str, Any]:
+    """One row of a list; `promise` is when the next open promise is due."""
     until = window_until(channels.get(row.channel), row.last_customer_at)
     waiting = row.status == "waiting"
     since = row.waiting_since if waiting else row.last_customer_at
@@ -106,6 +108,11 @@ def row_view(w: Words, row: Row[Any], channels: Mapping[str, Channel], me: int) 
         "until": until if until and row.status in ("waiting", "agent") else None,
         "until_soon": bool(until and until - w.now < SOON),
         "until_over": bool(until and until <= w.now),
-        "for_me": waiting and row.owner_id == me,
-        "to_answer": row.status == "agent" and not row.answered,
+        "promise": promise,
+        "promise_soon": bool(promise and promise - w.now < SOON),
+        "promise_late": bool(promise and promise <= w.now),
+        "for_me": waiting and row.owner_id == me and row.offered_to != me,
+        "offered": waiting and row.offered_to == me,
+        "asked": row.status == "agent" and row.helper_id == me and row.owner_id != me,
+        "to_answer": row.status == "agent" and row.owner_id == me and not row.answered,
     }

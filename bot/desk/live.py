@@ -86,8 +86,9 @@ async def gathered(queue: asyncio.Queue[list[_Line] | None], seconds: float) -> 
 
 
 def as_event(lines: list[_Line]) -> bytes:
-    """The lines as a server-sent event: the newest id, which conversations changed, whether one was moved."""
+    """The lines as a server-sent event: the newest id, which conversations changed, whether one was moved, to whom."""
     last = max(line for line, _, _ in lines)
-    moved = any(kind == "move" for _, _, kind in lines)
-    data = json.dumps({"last": last, "in": sorted({one for _, one, _ in lines}), "moved": moved})
+    moved = any(kind == "move" or kind.startswith("offer") for _, _, kind in lines)
+    offered = sorted({int(who) for _, _, kind in lines if (who := kind.partition("offer:")[2])})
+    data = json.dumps({"last": last, "in": sorted({one for _, one, _ in lines}), "moved": moved, "for": offered})
     return f"event: news\nid: {last}\ndata: {data}\n\n".encode()

@@ -177,12 +177,15 @@ def part(handler: Handler) -> AioHandler:
     return guarded
 
 
-def action(handler: Handler) -> AioHandler:
-    """A form: from our own page, by a person who is signed in, with the session's word."""
+def action(handler: Handler, *, touch: bool = True) -> AioHandler:
+    """A form: from our own page, by a person who is signed in, with the session's word.
+
+    `touch`: a use of the desk, which keeps the session alive.
+    """
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         check_origin(request)
-        look = await _look(request, touch=True)
+        look = await _look(request, touch=touch)
         if look is None and wants_json(request):
             raise web.HTTPUnauthorized
         if look is None:
@@ -200,6 +203,17 @@ def admins(handler: Handler) -> Handler:
 
     async def guarded(look: Look) -> web.StreamResponse:
         if look.me.role != "admin":
+            raise web.HTTPForbidden
+        return await handler(look)
+
+    return guarded
+
+
+def leads(handler: Handler) -> Handler:
+    """Only for leads and admins: 403 for everyone else."""
+
+    async def guarded(look: Look) -> web.StreamResponse:
+        if look.me.role not in ("lead", "admin"):
             raise web.HTTPForbidden
         return await handler(look)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import TypeVar
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bot.desk import pass_on, promise_pages
 from bot.desk.cards import window_until
 from bot.desk.look import Look, wants_json
 from bot.desk.pages import OUTCOMES, new_form
 from bot.desk.pictures import NotAPicture, fit_to_send
-from bot.flow import handoff
+from bot.flow import handoff, promises, transfer
 from bot.flow.way import Way
 from bot.model.errors import Refused
 from bot.model.messages import ConversationKey
@@ -33,7 +35,14 @@ LONGEST = 8000  # characters of one reply: more is a paste by mistake
 TYPING_EVERY = timedelta(seconds=4)  # platforms show "typing" for some seconds
 
 #: Sentences for what bot.flow.handoff refuses.
-_REFUSED = {"someone was faster": "faster", "not waiting": "not_waiting", "not yours": "not_yours"}
+_REFUSED = {
+    "someone was faster": "faster",
+    "not waiting": "not_waiting",
+    "not yours": "not_yours",
+    "nobody": "nobody",
+    "open promise": "open_promise",
+    "time is over": "promise_no_time",
+}
 
 
 async def take(look: Look) -> web.StreamResponse:
@@ -65,6 +74,21 @@ async def requeue(look: Look) -> web.StreamResponse:
     return await _move(look, Status.WAITING, work)
 
 
+async def hand_on(look: Look) -> web.StreamResponse:
+    """To a colleague or a team."""
+    return await _do(look, lambda connection, id_: pass_on.passes(connection, look, id_))
+
+
+async def ask_in(look: Look) -> web.StreamResponse:
+    """A colleague is asked to look at it."""
+    return await _do(look, lambda connection, id_: pass_on.asks_in(connection, look, id_))
+
+
+async def helped(look: Look) -> web.StreamResponse:
+    """The colleague who was asked is done."""
+    return await _do(look, lambda c, id_: transfer.helped(c, id_, look.me, now=look.way.clock()))
+
+
 async def close(look: Look) -> web.StreamResponse:
     """The case is done; the customer is asked whether it is."""
     chosen = look.text("outcome")
@@ -88,11 +112,16 @@ async def reply(look: Look) -> web.StreamResponse:
         return _answer(look, error.reason, ok=False)
     if not text and not image:
         return _answer(look, "empty", ok=False)
+    made = await promise_pages.read_promises(look, text)
+    if any(one.due for one in made) and look.text("promised") not in ("yes", "no"):
+        return promise_pages.held(look, made, Path(image).stem if image else "")
 
     def work(connection: Connection, id_: int) -> None:
         _check_window(connection, look.way, id_)
+        to_record = promise_pages.chosen(look, made)
         said = Reply(text, image=image)
         message_id = handoff.reply(connection, look.way, id_, look.me, said, now=look.way.clock())
+        promises.record(connection, id_, look.me, message_id, to_record, now=look.way.clock())
         inbox.keep_form(connection, message_id, once)
 
     return await _once(look, once, text, work)
@@ -196,6 +225,8 @@ async def _do(look: Look, work: Callable[[Connection, int], None]) -> web.Stream
             code = "not_in_hand"
         return _answer(look, code or "changed", ok=False, who=refused.who)
     look.way.committed()
+    if look.text("next") == "shift" and not wants_json(look.request):
+        raise web.HTTPSeeOther("/desk/shift")
     return _answer(look, "", ok=True)
 
 
@@ -222,7 +253,11 @@ def _check_window(connection: Connection, way: Way, id_: int) -> None:
 async def _image(look: Look) -> str | None:
     """The uploaded image, decoded and kept as a file; its path. Raises NotAPicture."""
     data = look.upload("image")
-    return await asyncio.to_thread(_keep, look.way.cache, data) if data else None
+    if data:
+        return await asyncio.to_thread(_keep, look.way.cache, data)
+    kept = look.text("kept")  # of a reply that was held: a form cannot be given its file again
+    file = look.way.cache / "replies" / f"{kept}.jpg"
+    return str(file) if re.fullmatch(r"[0-9a-f]{32}", kept) and file.is_file() else None
 
 
 def _keep(cache: Path, data: bytes) -> str:
@@ -242,7 +277,11 @@ ACTIONS: dict[str, Act] = {
     "note": note,
     "back": give_back,
     "queue": requeue,
+    "pass": hand_on,
+    "ask": ask_in,
+    "helped": helped,
     "close": close,
     "retry": retry,
     "typing": typing,
+    "promise": promise_pages.hint,
 }

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Row
 
 from bot.desk.cards import SOON, packet_view, read_card, row_view, window_until
 from bot.desk.look import Look
+from bot.desk.route import read_route, route_view
 from bot.desk.timeline import timeline
 from bot.model.states import Outcome, Status
-from bot.store import cases, inbox
+from bot.store import cases, inbox, promises
 
 #: How an agent may close; the other outcomes come with moves of their own.
 OUTCOMES = (Outcome.SOLVED, Outcome.INFORMED, Outcome.NOT_OURS, Outcome.NO_ANSWER, Outcome.DUPLICATE)
@@ -35,17 +36,19 @@ async def conversation(look: Look) -> web.StreamResponse:
         opened = inbox.conversation(connection, conversation_id)
         if opened is None:
             return None
-        return {**_read_lists(connection, look), **_read_conversation(connection, look, opened)}
+        route = read_route(connection, look, opened)
+        return {**_read_lists(connection, look), **_read_conversation(connection, look, opened), **route}
 
     data = await look.way.db.read(read)
     if data is None:
         raise web.HTTPNotFound
-    return _screen(look, {**data, **_open_view(look, data)})
+    return _screen(look, {**data, **_open_view(look, data), **route_view(look, data)})
 
 
 def _screen(look: Look, data: dict[str, Any]) -> web.Response:
     w = look.words
-    rows = [row_view(w, row, look.way.channels, look.me.id) for row in data["listed"].rows]
+    due = data["promised"]
+    rows = [row_view(w, row, look.way.channels, look.me.id, due.get(row.id)) for row in data["listed"].rows]
     shown = {
         **data,
         "rows": rows,
@@ -63,10 +66,12 @@ def _tab(look: Look) -> str:
 
 
 def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
-    listed = inbox.listed(connection, _tab(look), look.me.id, after=look.request.query.get("after"))
+    lead, after = look.me.role in ("lead", "admin"), look.request.query.get("after")
+    listed = inbox.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     waiting, mine, to_answer = inbox.counts(connection, look.me.id)
     return {
         "listed": listed,
+        "promised": promises.next_of(connection, [row.id for row in listed.rows]),
         "waiting": waiting,
         "mine": mine,
         "to_answer": to_answer,

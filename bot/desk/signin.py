@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from bot.desk.look import COOKIE, DESK, Look, check_origin, read_form, render, signed_in, token_hash
 from bot.desk.passwords import matches_aside
-from bot.store import agents
+from bot.store import agents, presence
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,12 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
 async def sign_out(look: Look) -> web.StreamResponse:
     """End this browser's session."""
-    await look.way.db.write(lambda connection: agents.end_sessions(connection, token_hash=look.token))
+
+    def work(connection: Connection) -> None:
+        agents.end_sessions(connection, token_hash=look.token)
+        presence.gone(connection, look.me.id)  # another browser of the same person reports again within a moment
+
+    await look.way.db.write(work)
     response = web.Response(status=303, headers={"Location": "/desk/login"})
     response.del_cookie(COOKIE, path="/desk")
     return response

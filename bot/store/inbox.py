@@ -63,6 +63,7 @@ _last_author = (
     .scalar_subquery()
 )
 _answered = case((_last_author == Author.AGENT, 1), else_=0)
+_offered = agents.alias("offered")
 _owner_id = case((_c.status == Status.WAITING, cases.c.owner_id), else_=_c.agent_id)
 
 
@@ -71,7 +72,9 @@ def _rows() -> Select[Any]:
         select(
             *(_c[n] for n in ("id", "channel", "status", "language", "blocked", "last_customer_at", "last_message_at")),
             customers.c.name.label("customer_name"),
-            *(cases.c[n] for n in ("number", "reason", "topic", "waiting_since")),
+            *(cases.c[n] for n in ("number", "reason", "topic", "waiting_since", "lead_since", "wish")),
+            *(cases.c[n] for n in ("offered_to", "helper_id")),
+            _offered.c.name.label("offered_name"),
             messages.c.text,
             messages.c.attachments,
             messages.c.location,
@@ -83,20 +86,34 @@ def _rows() -> Select[Any]:
         .join(customers, customers.c.id == _c.customer_id)
         .outerjoin(cases, cases.c.id == _c.case_id)
         .outerjoin(agents, agents.c.id == _owner_id)
+        .outerjoin(_offered, _offered.c.id == cases.c.offered_to)
         .outerjoin(messages, messages.c.id == _last_id)
     )
 
 
-def listed(connection: Connection, tab: str, agent_id: int, *, after: str | None = None, limit: int = 50) -> Listed:
-    """Conversations of a tab: waiting and mine, the longest waiting first; all, the newest first."""
+def listed(
+    connection: Connection,
+    tab: str,
+    agent_id: int,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    lead: bool = False,
+) -> Listed:
+    """Conversations of a tab: waiting and mine, the longest waiting first; all, the newest first.
+
+    Before the others who wait: those offered to this person and, for a `lead`, those that nobody took.
+    """
     key = _key(after)
     if tab == "waiting":
-        order: list[ColumnElement[Any]] = [cases.c.waiting_since, _c.id]
-        query = _rows().where(_c.status == Status.WAITING)
-        query = _later(query, order, key, (Time, None)).order_by(*order)
+        nobody_took = case((cases.c.lead_since.is_not(None), 1), else_=2) if lead else literal(2)
+        rank = case((cases.c.offered_to == agent_id, 0), else_=nobody_took)
+        order: list[ColumnElement[Any]] = [rank, cases.c.waiting_since, _c.id]
+        query = _rows().add_columns(rank.label("rank")).where(_c.status == Status.WAITING)
+        query = _later(query, order, key, (None, Time, None)).order_by(*order)
     elif tab == "mine":
         order = [_answered, _c.last_customer_at, _c.id]
-        query = _rows().where(_c.status == Status.AGENT, _c.agent_id == agent_id)
+        query = _rows().where(_c.status == Status.AGENT, or_(_c.agent_id == agent_id, cases.c.helper_id == agent_id))
         query = _later(query, order, key, (None, Time, None)).order_by(*order)
     else:
         newest = _newest(key, limit + 1).subquery()
@@ -105,11 +122,12 @@ def listed(connection: Connection, tab: str, agent_id: int, *, after: str | None
     if len(rows) <= limit:
         return Listed(rows, None)
     rows, last = rows[:limit], rows[limit - 1]
-    ends = {
-        "waiting": (last.waiting_since, last.id),
-        "mine": (last.answered, last.last_customer_at, last.id),
-    }
-    return Listed(rows, _cursor(ends.get(tab, (last.last_message_at, last.id))))
+    end: tuple[Any, ...] = (last.last_message_at, last.id)
+    if tab == "waiting":
+        end = (last.rank, last.waiting_since, last.id)
+    elif tab == "mine":
+        end = (last.answered, last.last_customer_at, last.id)
+    return Listed(rows, _cursor(end))
 
 
 def _newest(key: Sequence[Any] | None, limit: int) -> Select[Any]:

@@ -1,5 +1,7 @@
 // The desk's page: everything works without this script too, except that it has to be reloaded by hand.
+import * as bell from "./bell.js";
 import * as forms from "./forms.js";
+import * as here from "./here.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
 
@@ -69,8 +71,11 @@ function changed({ atEnd, more } = {}) {
   forms.restore();
   clocks();
   headline();
+  bell.look();
 }
 
+here.start();
+bell.choose();
 keys.start(() => document.getElementById("flip") && flip());
 if (content.classList.contains("desk")) {
   forms.restore();
@@ -92,6 +97,7 @@ if (content.classList.contains("desk")) {
   else toEnd();
   document.querySelector("#rows [aria-current]")?.scrollIntoView({ block: "nearest" });
   headline();
+  bell.look();
   setInterval(clocks, 15000);
   const address = new URL(location.href);
   if (address.searchParams.has("notice")) {

@@ -1,4 +1,6 @@
 // Sends forms without leaving the page, keeps drafts, shows the customer that someone is typing.
+import * as promise from "./promise.js";
+
 const store = (key, value) => {
   try {
     if (value === undefined) return localStorage.getItem(key) || "";
@@ -33,20 +35,21 @@ export function watch(changed) {
   document.addEventListener("submit", (event) => {
     if (event.target.matches("form[data-send]")) {
       event.preventDefault();
-      send(event.target, changed);
+      send(event.target, changed, event.submitter);
     }
   });
   document.addEventListener("input", ({ target }) => {
     const form = target.closest("form[data-draft]");
     if (form && target.matches("textarea")) store(draft(form), target.value);
     if (target.dataset.typing && target.value) typing(target.dataset.typing);
+    if (target.dataset.promise) promise.typed(target);
   });
   document.addEventListener("change", ({ target }) => {
     if (target.id === "image") document.getElementById("image-name").value = target.files[0]?.name || "";
   });
 }
 
-async function send(form, changed) {
+async function send(form, changed, submitter) {
   const button = form.querySelector("button:not([type=button])");
   if (button.ariaBusy === "true") return;
   button.ariaBusy = "true";
@@ -54,10 +57,13 @@ async function send(form, changed) {
   const next = form.matches(".take") || form.contains(document.activeElement);
   try {
     const type = form.enctype === "multipart/form-data";
-    const body = type ? new FormData(form) : new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+    const data = new FormData(form);
+    if (submitter?.name) data.append(submitter.name, submitter.value);
+    const body = type ? data : new URLSearchParams(data);
+    const answer = await fetch(submitter?.getAttribute("formaction") || form.action, { method: "POST", body, headers: { Accept: "application/json" } });
     const said = await answer.json();
     say(said.notice, !said.ok);
+    if (said.hint) promise.hold(said.hint);
     if (said.ok) sent(form, said);
     await changed();
     if (said.ok && next && !form.isConnected) document.getElementById("reply")?.focus();
@@ -75,6 +81,7 @@ function sent(form, said) {
     if (form.elements.once) form.elements.once.value = said.once;
     const name = form.querySelector("output");
     if (name) name.value = "";
+    if (form.querySelector("#promise")) promise.clear();
   }
   form.closest("details.menu")?.removeAttribute("open");
   const scroll = document.getElementById("scroll");

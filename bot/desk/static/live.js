@@ -13,7 +13,7 @@ let asked = 0;
 export function start(changed) {
   const heard = (news) => {
     latest = Math.max(latest, news.last);
-    if (news.in.includes(Number(main().dataset.open))) refresh(changed);
+    if (news.for.includes(Number(main().dataset.me)) || news.in.includes(Number(main().dataset.open))) refresh(changed);
     else if (news.moved || news.in.some(listed)) soon(changed);
   };
   if (channel) channel.onmessage = (event) => (event.data.out ? over() : heard(event.data));

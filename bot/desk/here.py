@@ -1,0 +1,52 @@
+"""Who is really there: open desks report when they were last used, what they show and whether one types."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bot.desk.look import Look, wants_json
+from bot.store import agents, conversations, presence
+
+LONGEST = 86_400  # seconds: a page says how long nobody moved, and may say anything
+
+
+async def here(look: Look) -> web.StreamResponse:
+    """A page reports: `idle` seconds without use, the conversation it shows (`open`), whether one `typing`s."""
+    now, open_, id_ = look.way.clock(), look.text("open"), look.me.id
+    idle = look.text("idle")
+    used_at = now - timedelta(seconds=min(int(idle), LONGEST) if idle.isdigit() and len(idle) < 9 else LONGEST)
+    shown = int(open_) if open_.isdigit() and len(open_) < 10 else None
+
+    def work(connection: Connection) -> None:
+        presence.here(connection, id_, used_at=used_at, now=now)
+        if shown and conversations.get(connection, shown):
+            presence.looks(connection, shown, id_, typing=bool(look.text("typing")), now=now)
+
+    await look.way.db.write(work)
+    look.way.live.ring()
+    return web.Response(status=204)
+
+
+async def leaves(look: Look) -> web.StreamResponse:
+    """A page is closed or shows another conversation: colleagues need not wait to learn it."""
+    now = look.way.clock()
+    await look.way.db.write(lambda connection: presence.looks_away(connection, look.me.id, but=None, now=now))
+    look.way.live.ring()
+    return web.Response(status=204)
+
+
+async def pause(look: Look) -> web.StreamResponse:
+    """Nothing new for a while, or again; what is in hand stays."""
+    paused = look.text("paused") == "yes"
+    now = look.way.clock()
+
+    def work(connection: Connection) -> None:
+        agents.change(connection, look.me.id, paused_at=now if paused else None)
+
+    await look.way.db.write(work)
+    if wants_json(look.request):
+        return web.json_response({"ok": True, "paused": paused})
+    raise web.HTTPSeeOther("/desk")

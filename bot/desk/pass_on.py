@@ -1,0 +1,64 @@
+"""Passing a customer on, asking a colleague in, and the end of a shift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection, Row
+
+from bot.desk.look import Look
+from bot.flow import transfer
+from bot.model.errors import Refused
+from bot.store import agents, conversations, inbox, presence
+
+
+async def shift(look: Look) -> web.StreamResponse:
+    """Everyone in hand, each with who could go on with them: handed over one by one."""
+    now = look.way.clock()
+
+    def read(connection: Connection) -> dict[str, Any]:
+        listed = inbox.listed(connection, "mine", look.me.id, limit=200).rows
+        rows = [row for row in listed if row.owner_id == look.me.id]
+        names = {one.id: one for one in presence.everyone(connection, now)}
+        suggested = {}
+        for row in rows:
+            opened = conversations.get(connection, row.id)
+            choice = transfer.suggested(connection, look.way, opened, look.me.id, now) if opened else None
+            suggested[row.id] = names.get(choice.agent_id) if choice else None
+        return {"rows": rows, "suggested": suggested, "colleagues": list(names.values())}
+
+    data = await look.way.db.read(read)
+    return look.page("shift.html", teams=look.way.teams.all, **data)
+
+
+def passes(connection: Connection, look: Look, conversation_id: int) -> None:
+    """To a person ("p12") or a team ("t:care"), with a note. A lead may do it for a colleague."""
+    to, note, now = look.text("to"), look.text("text")[:500], look.way.clock()
+    holder = _holder(connection, look, conversation_id)
+    if to.startswith("t:"):
+        transfer.to_team(connection, look.way, conversation_id, holder, to[2:], note, by=look.me, now=now)
+        return
+    person = transfer.colleague(connection, _person(to))
+    transfer.to_person(connection, look.way, conversation_id, holder, person, note, by=look.me, now=now)
+
+
+def asks_in(connection: Connection, look: Look, conversation_id: int) -> None:
+    """A colleague is asked to look at it."""
+    person = transfer.colleague(connection, _person(look.text("to")))
+    note, now = look.text("text")[:500], look.way.clock()
+    transfer.pull_in(connection, conversation_id, look.me, person, note, now=now)
+
+
+def _person(to: str) -> int:
+    if not (to.startswith("p") and to[1:].isdigit() and len(to) < 11):
+        raise Refused("nobody")
+    return int(to[1:])
+
+
+def _holder(connection: Connection, look: Look, conversation_id: int) -> Row[Any]:
+    """Whose customer it is: one's own, or for leads a colleague's."""
+    opened = conversations.get(connection, conversation_id)
+    if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in ("lead", "admin"):
+        return agents.get(connection, opened.agent_id) or look.me
+    return look.me
