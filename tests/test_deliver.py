@@ -163,6 +163,22 @@ async def test_a_killed_sender_leaves_a_doubt_not_a_hole(db: Database, tmp_path:
     assert [row.resent for row in await flow.rows(outgoing)] == [False, False]
 
 
+async def test_the_wait_for_an_echo_begins_anew_at_a_start(db: Database, tmp_path: Any) -> None:
+    """While the process was down nobody listened: the time must not count."""
+    flow = world(db, tmp_path, platforms=[with_abilities(echoes=True)])
+    await answered(flow, "uno")
+    flow.platform.problems = [TIME_OUT]
+    await flow.delivers()
+    flow.clock.passes(minutes=5)
+    await sweep(flow.way, everything=True)
+    await flow.delivers()
+    assert len(flow.platform.tried) == 1
+    flow.clock.passes(seconds=21)
+    await sweep(flow.way)
+    await flow.delivers()
+    assert flow.platform.texts() == ["uno"]
+
+
 async def test_who_writes_without_a_pause_gets_the_doubtful_message_too(db: Database, tmp_path: Any) -> None:
     """Only what came while an echo was waited for may be one."""
     flow = world(db, tmp_path, platforms=[with_abilities(echoes=True)])

@@ -206,7 +206,8 @@ def orphaned(
     """Rows whose sender died are ambiguous: the call may have been made. `wait` leaves time for an echo, on the
     channels (`echoing`) where there are any.
 
-    `everything`: no other process sends (one machine, at start), so every claimed row is an orphan.
+    `everything`: no other process sends (one machine, at start), so every claimed row is an orphan; and nobody
+    listened for echoes until now, so the wait for them begins anew.
     """
     lost = and_(_open(outgoing), outgoing.c.state == Sending.SENDING)
     due = case((_on(echoing), literal(now + wait, Time)), else_=literal(now, Time))
@@ -215,6 +216,12 @@ def orphaned(
         .where(lost if everything else and_(lost, outgoing.c.lease_until < now))
         .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=due)
     )
+    if everything:
+        connection.execute(
+            update(outgoing)
+            .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, _on(echoing))
+            .values(due_at=now + wait)
+        )
 
 
 def resend_ambiguous(connection: Connection, now: datetime, *, echoing: Collection[str]) -> None:
