@@ -31,6 +31,7 @@ from bot.flow.answer import Answering
 from bot.flow.deliver import Delivering
 from bot.flow.receive import receive
 from bot.flow.sweep import Sweeping, sweep
+from bot.flow.teams import take_in
 from bot.flow.texts import Texts
 from bot.flow.way import Way
 from bot.health import health_routes
@@ -87,6 +88,7 @@ class App:
         self._stack.callback(db.close)
         self.way = way = build_way(settings, db, self._clock)
         self._stack.push_async_callback(way.engine.close)
+        await take_in(way)
         self.credentials = await first_agents(way, demo=self.sandbox is not None) or []
         await sweep(way, everything=db.sqlite)
         self.answering, delivering = Answering(way), Delivering(way)
@@ -224,6 +226,7 @@ def build_way(settings: Settings, db: Database, clock: Callable[[], datetime] = 
         engine=Dialogue(settings.engine_url or f"http://127.0.0.1:{settings.engine_port}"),
         texts=texts,
         teams=teams,
+        teams_file=settings.root / FILE,
         clock=clock,
         people_url=settings.public_url or settings.own_url,
         cache=settings.data / "people",

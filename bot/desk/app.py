@@ -8,9 +8,22 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.desk import files, here, pages, pass_on, people_pages, promise_pages, signin
+from bot.desk import files, here, pages, pass_on, people_pages, promise_pages, signin, teams_pages
 from bot.desk.live import BREATH, as_event, gathered
-from bot.desk.look import DESK, Look, action, admins, desk_of, page, part, render, signed_in, wants_json, words_for
+from bot.desk.look import (
+    DESK,
+    Look,
+    action,
+    admins,
+    desk_of,
+    leads,
+    page,
+    part,
+    render,
+    signed_in,
+    wants_json,
+    words_for,
+)
 from bot.desk.moves import ACTIONS
 from bot.flow.way import Way
 from bot.store import agents, inbox
@@ -53,6 +66,9 @@ def desk_app(way: Way, *, secure_cookies: bool) -> web.Application:
             web.post("/away", action(here.leaves, touch=False)),
             web.post("/me/pause", action(here.pause)),
             web.get("/shift", page(pass_on.shift)),
+            web.get("/teams", page(leads(teams_pages.teams))),
+            web.post("/teams", action(leads(teams_pages.save))),
+            web.post(r"/teams/people/{id:\d+}", action(leads(teams_pages.person))),
             web.get("/promises", page(promise_pages.board)),
             web.post(r"/promises/{id:\d+}/{what:kept|later|withdrawn}", action(promise_pages.settle)),
             web.get("/me", page(people_pages.me)),

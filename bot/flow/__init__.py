@@ -15,6 +15,7 @@
     flow/promises.py     record, answered                 what was promised, and whether it happened
     flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
     channels/*.py        Channel.send                     one call to the platform
+    flow/teams.py        take_in, change                  the teams in force, from their file or a lead's hand
     flow/sweep.py        sweep                            what time does
 
 A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, or_, select, update
 
 from bot.dialogue import EngineDown
-from bot.flow import assign, handoff
+from bot.flow import assign, handoff, teams
 from bot.flow.deliver import ECHO_WAIT
 from bot.flow.promises import promises_due
 from bot.flow.way import Way
@@ -39,7 +39,7 @@ Step = Callable[[Way], Awaitable[None]]
 async def sweep(way: Way, *, everything: bool = False) -> None:
     """Every step once. `everything`: at start, when no other process can be sending."""
     await _lost_calls(way, everything=everything)
-    for step in (assign.offers, nobody_came, watched, promises_due, retention):
+    for step in (teams.fresh, assign.offers, nobody_came, watched, promises_due, retention):
         await step(way)
 
 
@@ -50,6 +50,7 @@ class Sweeping:
         self._way = way
         self._steps: tuple[tuple[Step, float], ...] = (
             (_lost_calls, 2),
+            (teams.fresh, 5),
             (assign.offers, 2),
             (nobody_came, 20),
             (watched, 60),

@@ -73,6 +73,8 @@ class Way:
     people_url: str  # where platforms fetch agents' pictures: {people_url}/people/3-1.jpg
     cache: Path  # a folder for pictures that are uploaded to platforms
     arrived: Callable[[ConversationKey], None] = lambda _key: None  # an event was stored: answer it
+    teams_file: Path | None = None  # where a lead's changes are written to
+    teams_version: int = 0  # of the store's versions, the one that `teams` was read from
     outgoing: Bell = field(default_factory=Bell)
     live: Bell = field(default_factory=Bell)
 

@@ -1,0 +1,79 @@
+"""The lead's page about teams: their file, and what each person knows. For leads and admins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bot.desk.look import Look
+from bot.flow import teams as teams_
+from bot.model.errors import Refused
+from bot.store import agents, presence, team_files
+
+MOST = 50  # customers at a time
+LONGEST_FILE = 100_000  # characters
+
+
+async def teams(look: Look) -> web.StreamResponse:
+    """The file, its versions, and everybody with their teams, languages and topics."""
+    done = look.request.query.get("done", "")
+    return await _page(look, done=done if done in ("saved", "not_on_disk") else "")
+
+
+async def save(look: Look) -> web.StreamResponse:
+    """A new text of the file, if all of it is right: every mistake is named at once."""
+    text, seen = look.text("text") + "\n", look.text("seen")
+    try:
+        if len(text) > LONGEST_FILE:
+            raise ValueError("teams.yml: too long")
+        written = await teams_.change(look.way, text, look.me.id, seen=int(seen) if seen.isdigit() else -1)
+    except ValueError as error:
+        return await _page(look, problem=str(error), text=text)
+    except Refused as refused:
+        return await _page(look, problem=look.words("teams.changed") if refused.reason == "changed" else "", text=text)
+    raise web.HTTPSeeOther("/desk/teams?done=" + ("saved" if written else "not_on_disk"))
+
+
+async def person(look: Look) -> web.StreamResponse:
+    """What one person knows, and how many customers they can have at a time."""
+    id_, capacity = look.number("id"), look.text("capacity")
+    chosen = [team.key for team in look.way.teams.all if look.text(f"team_{team.key}")]
+    spoken = [language for language in look.way.teams.languages if look.text(f"language_{language}")]
+    topics = sorted(set(look.text("topics").split()))[:50]
+    if not capacity.isdigit() or len(capacity) > 3 or int(capacity) > MOST:
+        return await _page(look, problem=look.words("teams.bad_person"))
+
+    def work(connection: Connection) -> bool:
+        found = agents.get(connection, id_)
+        if found is None:
+            return False
+        agents.change(connection, id_, teams=chosen, languages=spoken, topics=topics, capacity=int(capacity))
+        return True
+
+    if not await look.way.db.write(work):
+        raise web.HTTPNotFound
+    raise web.HTTPSeeOther("/desk/teams?done=saved")
+
+
+async def _page(look: Look, *, problem: str = "", text: str | None = None, done: str = "") -> web.Response:
+    def read(connection: Connection) -> dict[str, Any]:
+        return {
+            "everyone": presence.everyone(connection, look.way.clock()),
+            "versions": team_files.versions(connection),
+        }
+
+    data = await look.way.db.read(read)
+    newest = data["versions"][0] if data["versions"] else None
+    return look.page(
+        "teams.html",
+        status=400 if problem else 200,
+        problem=problem,
+        done=done,
+        text=text if text is not None else newest.text if newest else "",
+        seen=look.text("seen") if text is not None else newest.id if newest else 0,
+        teams=look.way.teams,
+        most=MOST,
+        **data,
+    )

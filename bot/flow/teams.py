@@ -1,0 +1,84 @@
+"""The teams in force: teams.yml as it was at the start, or as a lead changed it at the desk since; in every process.
+
+The file counts where somebody changed it by hand; a change made at the desk counts from then on, and is written to
+the file too, where that can be written.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from sqlalchemy import Connection
+
+from bot.flow.way import Way
+from bot.model.errors import Refused
+from bot.model.teams import teams_from
+from bot.store import team_files
+
+log = logging.getLogger(__name__)
+
+
+async def take_in(way: Way) -> None:
+    """At the start: a file that was changed by hand is a new version; else the newest version counts."""
+    if way.teams_file is None:
+        return
+    text, now = way.teams_file.read_text("utf-8"), way.clock()
+
+    def work(connection: Connection) -> None:
+        if team_files.on_disk(connection) != text:
+            team_files.add(connection, text, agent_id=None, on_disk=True, now=now)
+
+    await way.db.write(work)
+    await fresh(way)
+
+
+async def fresh(way: Way) -> None:
+    """Take up a version that another process, or the desk, has put in force."""
+    if way.teams_file is None or await way.db.read(team_files.number) == way.teams_version:
+        return
+    found = await way.db.read(team_files.newest)
+    if found is None:
+        return
+    try:
+        way.teams = teams_from(found.text)
+    except ValueError as error:  # written by a newer program, perhaps: the teams of before are better than none
+        log.error("%s", error)
+    way.teams_version = found.id
+
+
+async def change(way: Way, text: str, agent_id: int, *, seen: int) -> bool:
+    """Put a new text in force, in place of version `seen`; whether the file could be written too.
+
+    Raises ValueError, naming every mistake; Refused when somebody else changed it since.
+    """
+    teams_from(text)
+    if way.teams_file is None:
+        raise Refused("no file")
+
+    def work(connection: Connection) -> int:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE team_files IN SHARE ROW EXCLUSIVE MODE")
+        if team_files.number(connection) != seen:
+            raise Refused("changed")
+        return team_files.add(connection, text, agent_id=agent_id, on_disk=False, now=way.clock())
+
+    version = await way.db.write(work)
+    written = _write(way, text)
+    if written:
+        await way.db.write(lambda connection: team_files.is_on_disk(connection, version))
+    await fresh(way)
+    return written
+
+
+def _write(way: Way, text: str) -> bool:
+    """Replace the file at once: a program that dies half-way must not leave half a file."""
+    assert way.teams_file
+    draft = way.teams_file.with_suffix(".new")
+    try:
+        draft.write_text(text, "utf-8")
+        os.replace(draft, way.teams_file)
+    except OSError as error:
+        log.warning("teams.yml could not be written: %s", os.strerror(error.errno or 0))
+        return False
+    return True
