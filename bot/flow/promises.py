@@ -17,7 +17,7 @@ from bot.flow import handoff
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
 from bot.model.errors import Refused
-from bot.model.promises import Promised
+from bot.model.promises import Promised, promised
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Author, Status
 from bot.model.team import when
@@ -31,6 +31,13 @@ DAY = range(8, 22)  # hours in which the bot writes of its own accord
 #: Done away from this desk: the time being over says nothing, so the customer is asked at once.
 ELSEWHERE = frozenset({"visit", "delivery", "pin", "repair", "appointment"})
 OVERSEERS = frozenset({"lead", "admin"})
+
+
+def found(connection: Connection, way: Way, conversation_id: int, text: str, *, now: datetime) -> list[Promised]:
+    """What an agent's words in this conversation would promise; hours and holidays are those of the case's team."""
+    conversation = conversations.get(connection, conversation_id)
+    case = cases.get(connection, conversation.case_id) if conversation and conversation.case_id else None
+    return promised(text, now, way.teams.get(case.team) if case else way.team)
 
 
 def record(
