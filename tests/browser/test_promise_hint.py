@@ -1,0 +1,42 @@
+"""A promise in a real browser: seen while typing, recorded with one click, held when it was not."""
+
+from __future__ import annotations
+
+import pytest
+from desk_support import DeskWorld
+from playwright.async_api import expect
+from test_desk_screen import Opens, opens, served  # noqa: F401
+
+from bot.store.tables import promises
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_promise_is_seen_while_typing_and_recorded_with_one_click(
+    served: DeskWorld,  # noqa: F811
+    opens: Opens,  # noqa: F811
+) -> None:
+    conversation = await served.asks(text="aiuto", sender={"name": "Rosa Bianchi"})
+    page = await opens(await served.agent(), f"/desk/c/{conversation}")
+    await page.click("#take")
+    await page.locator("#reply").press_sequentially("La richiamo domani mattina.")
+    hint = page.locator("#promise .hint")
+    await expect(hint).to_contain_text("domani, 13:00")
+    await page.check("#promised")
+    await page.locator("#reply").press("Control+Enter")
+    await expect(page.locator(".message.agent .text").last).to_contain_text("La richiamo domani mattina.")
+    await expect(hint).to_have_count(0)
+    await expect(page.locator("#card .promises")).to_contain_text("entro domani, 13:00")
+    await page.fill("#reply", "Ti scrivo giovedì.")
+    await page.locator("#reply").press("Control+Enter")
+    yes = page.locator("#promise button[value=yes]")
+    await expect(yes).to_be_visible()
+    await expect(page.locator("#reply")).to_have_value("Ti scrivo giovedì.")
+    await yes.click()
+    await expect(page.locator("#card .promises li")).to_have_count(2)
+    await page.locator("#card .promises li").first.get_by_role("button", name="Fatto").click()
+    await expect(page.locator("#card .promises li")).to_have_count(1)
+    assert [row.state for row in await served.flow.rows(promises)] == ["kept", "open"]
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(page.url.split("/desk")[0] + "/desk/promises")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
