@@ -77,11 +77,15 @@ def hand_off(dispatcher: CollectingDispatcher, tracker: Tracker, *, reason: str,
     dispatcher.utter_message(json_message={"handoff": {"reason": reason, "topic": topic, "note": note}})
 
 
-def promise(dispatcher: CollectingDispatcher, what: str, due: datetime, reference: str) -> None:
-    """Record an expected time that the customer has just been told, so that somebody notices when it passes."""
+def promise(dispatcher: CollectingDispatcher, what: str, due: datetime, reference: str, *, kind: str) -> None:
+    """Record an expected time that the customer has just been told, so that somebody notices when it passes.
+
+    `kind` is what it is counted under: pin, repair, appointment, privacy or other.
+    """
     if due.tzinfo is None:
         raise ValueError("a promise needs a time with an offset")
-    dispatcher.utter_message(json_message={"promise": {"what": what, "due": due.isoformat(), "reference": reference}})
+    said = {"what": what, "due": due.isoformat(), "reference": reference, "kind": kind}
+    dispatcher.utter_message(json_message={"promise": said})
 
 
 def watch(dispatcher: CollectingDispatcher, *, subject: str, check: str, tell: str) -> None:

@@ -114,7 +114,7 @@ class BookSlot(CareAction):
             await _offer(visits[0], dispatcher, tracker, systems)
             return done
         dispatcher.utter_message(response="utter_appointment_moved", **_facts(moved, tracker))
-        promise(dispatcher, "Visita del tecnico", moved.end, moved.id)
+        promise(dispatcher, "Visita del tecnico", moved.end, moved.id, kind="appointment")
         return [*done, SlotSet("appointment", f"{moved.id} {moved.start:%d/%m %H:%M}")]
 
 

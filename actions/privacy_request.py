@@ -47,7 +47,7 @@ class PrivacyRequest(CareAction):
         due = (now(tracker) + timedelta(days=ANSWER_DAYS)).replace(hour=18, minute=0, second=0, microsecond=0)
         dispatcher.utter_message(response=f"utter_privacy_{kind}", due=the_day(due.date(), language(tracker)))
         # No number of its own: the number that the customer gets is that of the case.
-        promise(dispatcher, NOTES[kind], due, "")
+        promise(dispatcher, NOTES[kind], due, "", kind="privacy")
         hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=f"{NOTES[kind]} Entro 30 giorni.")
         return [SlotSet("privacy_kind", kind)]
 

@@ -141,7 +141,7 @@ class FaultSubmit(CareAction):
         ticket = await systems.lines.report_fault(Fault(*map(str, facts)), idempotency_key=turn_id(tracker))
         due = say_moment(ticket.due, now(tracker), language(tracker))
         dispatcher.utter_message(response="utter_fault_reported", number=ticket.number, due=due)
-        promise(dispatcher, "Verifica della linea segnalata guasta", ticket.due, ticket.number)
+        promise(dispatcher, "Verifica della linea segnalata guasta", ticket.due, ticket.number, kind="repair")
         return [SlotSet("fault_report", ticket.number), *_cleared()]
 
 

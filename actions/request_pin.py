@@ -103,7 +103,7 @@ class RequestPin(CareAction):
             due=say_moment(made.due, moment, lang),
             fiscal_code=masked(code),
         )
-        promise(dispatcher, f"Arrivo del codice richiesto ({LABELS[kind]})", made.due, made.number)
+        promise(dispatcher, f"Arrivo del codice richiesto ({LABELS[kind]})", made.due, made.number, kind="pin")
         return [*cleared, SlotSet("fiscal_code", masked(code)), SlotSet("pin_request", made.number)]
 
     def _unknown(self, dispatcher: CollectingDispatcher, tracker: Tracker, code: str) -> Events:

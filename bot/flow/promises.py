@@ -6,6 +6,7 @@ none and repeat none. The bot stays silent where a person has the word: then the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +24,8 @@ from bot.model.states import Author, Status
 from bot.model.team import when
 from bot.store import agents, cases, conversations, messages
 from bot.store import promises as store
+
+log = logging.getLogger(__name__)
 
 WARN_AT_MOST = timedelta(hours=4)  # before it is due: the last quarter of its time, at most this long
 ASK_AFTER = timedelta(hours=2)  # after the customer was told that it is late
@@ -135,22 +138,23 @@ async def promises_due(way: Way) -> None:
     """Each open promise whose time comes or came, as far as it can go now; one transaction each."""
     now = way.clock()
     rows = await way.db.read(lambda connection: store.coming(connection, now + WARN_AT_MOST, limit=5000))
-    due = [row for row in rows if _next(way, row, now)]
-    if any([await way.db.write(partial(_advance, way=way, promise=row, now=now)) for row in due]):
-        way.committed()
+    for row in rows:
+        if _next(way, row, now):
+            try:
+                await way.db.write(partial(_advance, way=way, promise=row, now=now))
+            except Exception:  # one that cannot be worked on must not hold up the others
+                log.exception("promise %s could not be worked on", row.id)
+            way.committed()
 
 
 Step = Callable[[Connection, Way, Row[Any], datetime], None]
 
 
-def _advance(connection: Connection, *, way: Way, promise: Row[Any], now: datetime) -> bool:
+def _advance(connection: Connection, *, way: Way, promise: Row[Any], now: datetime) -> None:
     """Every step that is due. The conversation is held first, as everywhere: two might wait for each other."""
     _of(connection, promise)
-    done = False
     while (fresh := store.watched(connection, promise.id)) and (step := _next(way, fresh, now)):
         step(connection, way, fresh, now)
-        done = True
-    return done
 
 
 def _next(way: Way, promise: Row[Any], now: datetime) -> Step | None:
@@ -171,7 +175,8 @@ def _next(way: Way, promise: Row[Any], now: datetime) -> Step | None:
 
 def _warn(connection: Connection, way: Way, promise: Row[Any], now: datetime) -> None:
     store.mark(connection, promise, "warned", now)
-    _line(connection, promise, "promise_soon", now)
+    if promise.owner_id:
+        _line(connection, promise, "promise_soon", now)
 
 
 def _escalate(connection: Connection, way: Way, promise: Row[Any], now: datetime) -> None:
@@ -221,7 +226,7 @@ def _ask(connection: Connection, way: Way, promise: Row[Any], now: datetime) -> 
 def _task(connection: Connection, way: Way, conversation: Row[Any], promise: Row[Any], now: datetime) -> None:
     """The bot may not write: a person has the word already, or gets the case."""
     _line(connection, promise, "promise_tell", now)
-    if conversation.status in (Status.BOT, Status.CLOSED):
+    if conversation.status in (Status.BOT, Status.CLOSED) and conversation.channel in way.channels:
         wanted = HandoffRequest("promise_late", _topic(connection, promise), promise.what)
         handoff.request(connection, way, conversation, wanted, who="time", silently=True, now=now)
 
@@ -230,7 +235,9 @@ def _tell(
     connection: Connection, way: Way, conversation: Row[Any], agent: Row[Any], text: str, *, now: datetime
 ) -> None:
     """The person's words where they have the word, else the bot's. Raises Refused where neither may write."""
-    channel = way.channels[conversation.channel]
+    channel = way.channels.get(conversation.channel)
+    if channel is None:
+        raise Refused("window over")
     if conversation.status == Status.AGENT:
         handoff.in_hand(connection, conversation.id, agent)
         window = channel.abilities.human_window or channel.abilities.reply_window
