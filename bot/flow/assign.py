@@ -43,7 +43,9 @@ def decide(connection: Connection, way: Way, conversation: Row[Any], case: Row[A
     The conversation must be held. Outside the team's hours nothing is offered: nobody could keep what it promises.
     """
     team = way.teams.get(case.team)
-    if case.offered_to or case.lead_since or team.opens(now) or not presence.people(connection, now):
+    if case.offered_to or case.lead_since or team.opens(now):
+        return None
+    if not presence.people(connection, now) and not decisions.since(connection, [case.id]):
         return None
     _alone(connection)
     waiting = _as_waiting(connection, way, [(conversation, case)], now)[0]
