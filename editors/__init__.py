@@ -14,6 +14,7 @@
     crossed.py      the part that runs there: vectors, cross-validation
     check.py        all checks together
     sentences.py    every mistake in Italian and English
-    report.py, pictures.py, report_words.py   data/evaluation.html
+    findings.py     what the report says, in numbers
+    report.py, report.html, pictures.py, report_words.py   data/evaluation.html
     tryout.py       one sentence through the real engine
 """

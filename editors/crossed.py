@@ -2,11 +2,11 @@
 
     .venv-engine/bin/python -m editors.crossed <folder for vectors> < question.json > answer.json
 
-Question: {"texts", "topics", "aside": {name: [texts]}}. Each text is tried by a model trained on the other four
-fifths, with the engine's own code; what stands aside by the model of everything.
-Answer: {"tried": [...], "aside": {name: [...]}, "near": [[i, j, cosine]], "thresholds": {...}} where each tried text
-is {"ranking": [[topic, probability], ...], "score", "outcome", "near": index of the closest example of that topic,
-"cosine": how close, "learned": what the model of everything takes it for}.
+Question: {"texts", "topics", "aside": {name: [texts]}, "options": the classifier's own of config.yml}. Each text is
+tried by a model trained on the other four fifths, with the engine's own code; what stands aside by the model of
+everything. Answer: {"tried": [...], "aside": {name: [...]}, "near": [[i, j, cosine]], "thresholds": {...}} where each
+tried text is {"ranking": [[topic, probability], ...], "score", "outcome", "near": index of the closest example of that
+topic, "cosine": how close, "learned": what the model of everything takes it for}.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rasa.shared.nlu.training_data.message import Message
 
-from actions.fallback import BOTH, SECOND
-from editors.model import FALLBACK, Trained, thresholds
+from engine.calibration import ENOUGH, Limits, limits, scores, tried
 from engine.encoder import encode, encoder_id
+from engine.intents import Topics, fit
+from engine.understanding import Judgement, Model
 
-FOLDS = 5
 #: Cosine from which two examples are worth a look; what is told is decided by who asks.
 NEAR = 0.85
 RANKED = 4
@@ -34,87 +33,69 @@ RANKED = 4
 def main() -> None:
     """One question from standard input, its answer to standard output."""
     question = json.load(sys.stdin)
-    answer = crossed(question["texts"], question["topics"], question.get("aside") or {}, Path(sys.argv[1]))
+    answer = crossed(question["texts"], question["topics"], question["aside"], Path(sys.argv[1]), question["options"])
     json.dump(answer, sys.stdout, ensure_ascii=False)
 
 
-def crossed(texts: list[str], topics: list[str], aside: dict[str, list[str]], folder: Path) -> dict[str, Any]:
+def crossed(
+    texts: list[str], topics: list[str], aside: dict[str, list[str]], folder: Path, options: dict[str, float]
+) -> dict[str, Any]:
     """See above. Needs at least two topics."""
-    everything = [*texts, *(text for some in aside.values() for text in some)]
-    known = remembered(everything, folder)
+    known = remembered([*texts, *(text for some in aside.values() for text in some)], folder)
     vectors = np.stack([known[text] for text in texts])
-    fold = folds(topics)
-    tried: list[dict[str, Any]] = [{} for _ in texts]
-    whole = Trained(texts, vectors, topics)
-    for number in range(FOLDS):
-        inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        model = Trained([texts[i] for i in inside], vectors[inside], [topics[i] for i in inside])
-        found = judged(model, [texts[i] for i in outside], vectors[outside])
-        for place, one in zip(outside, found, strict=True):
-            tried[place] = one
-    add_closest(tried, vectors, vectors, topics, themselves=True)
-    for one, learned in zip(tried, judged(whole, texts, vectors), strict=True):
-        one["learned"] = learned["ranking"][0][0]
+    parts = list(tried(texts, vectors, topics))
+    whole = fit(texts, vectors, topics)
+    found = limits_of(parts, whole.names, texts, vectors, topics, options)
+    model = Model(whole, found)
+    learned = [as_data(one) for one in model.judge(texts, vectors)]
+    answers = [dict(one) for one in learned]  # of a topic's only sentence there is nothing better
+    for places, part in parts:
+        judged = Model(part, found).judge([texts[i] for i in places], vectors[places])
+        for place, judgement in zip(places, judged, strict=True):
+            answers[place] = as_data(judgement)
+    add_closest(answers, vectors, vectors, topics, themselves=True)
+    for answer, one in zip(answers, learned, strict=True):
+        answer["learned"] = one["ranking"][0][0]
     return {
-        "tried": tried,
-        "aside": {name: stand_aside(whole, some, known, vectors, topics) for name, some in aside.items()},
+        "tried": answers,
+        "aside": {name: stand_aside(model, some, known, topics) for name, some in aside.items()},
         "near": near(vectors),
-        "thresholds": thresholds(),
+        "thresholds": {"sure": round(found.sure, 4)},
     }
 
 
-def folds(topics: list[str]) -> Any:
-    """A fold for each example: every topic spread evenly, the same each time."""
-    order = np.random.default_rng(7).permutation(len(topics))
-    seen: dict[str, int] = {}
-    fold = np.zeros(len(topics), dtype=int)
-    for i in order:
-        fold[i] = seen.get(topics[i], 0) % FOLDS
-        seen[topics[i]] = seen.get(topics[i], 0) + 1
-    return fold
+def limits_of(
+    parts: list[tuple[Any, Topics]], names: tuple[str, ...], texts: list[str], vectors: Any, topics: list[str],
+    options: dict[str, float],
+) -> Limits:
+    """The limits that training learns: from the same models, which are needed here once more."""
+    if sum(len(places) for places, _ in parts) < ENOUGH:
+        return Limits()
+    rows, known, truth = [], [], []
+    for places, part in parts:
+        shares = part.probabilities([texts[i] for i in places], vectors[places])
+        whole = np.zeros((len(places), len(names)))
+        whole[:, [names.index(name) for name in part.names]] = shares
+        rows.append(whole)
+        known.append(scores(shares, part.nearness(vectors[places])))
+        truth += [names.index(topics[i]) for i in places]
+    return limits(np.vstack(rows), np.concatenate(known), np.array(truth), **options)
 
 
-def judged(model: Trained, texts: list[str], vectors: Any) -> list[dict[str, Any]]:
-    """What a model makes of these texts."""
-    return [
-        {
-            "ranking": [[one["name"], round(float(one["confidence"]), 4)] for one in ranking(message)],
-            "score": round(score(message), 4),
-            "outcome": outcome(message),
-        }
-        for message in (model.judge(texts, vectors) if texts else [])
-    ]
+def as_data(one: Judgement) -> dict[str, Any]:
+    """A judgement as JSON can hold it."""
+    ranking = [[name, round(share, 4)] for name, share in one.ranking[:RANKED]]
+    return {"ranking": ranking, "score": round(one.score, 4), "outcome": one.outcome}
 
 
-def ranking(message: Message) -> list[dict[str, Any]]:
-    """The likeliest topics."""
-    found = message.get("intent_ranking") or []
-    return [one for one in found if one["name"] != FALLBACK][:RANKED]
-
-
-def score(message: Message) -> float:
-    """What the threshold is compared with."""
-    return float(ranking(message)[0]["confidence"])
-
-
-def outcome(message: Message) -> str:
-    """What the bot does: "sure", it answers; "close", it asks which of two; "unsure", it asks for other words."""
-    if message.get("intent")["name"] != FALLBACK:
-        return "sure"
-    first, second = (*(one["confidence"] for one in ranking(message)[:2]), 0.0, 0.0)[:2]
-    return "close" if second >= SECOND and first + second >= BOTH else "unsure"
-
-
-def stand_aside(
-    whole: Trained, texts: list[str], known: dict[str, Any], vectors: Any, topics: list[str]
-) -> list[dict[str, Any]]:
+def stand_aside(model: Model, texts: list[str], known: dict[str, Any], topics: list[str]) -> list[dict[str, Any]]:
     """Sentences the model was never shown: held out, or out of scope."""
     if not texts:
         return []
-    own = np.stack([known[text] for text in texts])
-    found = judged(whole, texts, own)
-    add_closest(found, own, vectors, topics)
-    return found
+    vectors = np.stack([known[text] for text in texts])
+    answers = [as_data(one) for one in model.judge(texts, vectors)]
+    add_closest(answers, vectors, model.topics.shown, topics)
+    return answers
 
 
 def add_closest(

@@ -101,7 +101,7 @@ def drawn(understanding: Understanding, named: list[dict[str, str]]) -> dict[str
     """The pictures, each in both languages."""
     tried = [one for _, one in understanding.tried]
     names, counts = findings.matrix(understanding)
-    now = tuple(1 - findings.outcome_share(some, "sure") for some in (tried, understanding.out_of_scope))
+    now = tuple(findings.outcome_share(some, "unsure") for some in (tried, understanding.out_of_scope))
     points = findings.out_of_scope_curve(tried, understanding.out_of_scope)
     found: dict[str, list[str]] = {"matrix": [], "confidence": [], "scope": []}
     for n in (0, 1):

@@ -32,8 +32,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "refused": ("fuori tema riconosciuto", "out of scope recognised"),
     "refused_note": (
-        "di {count} frasi che non ci riguardano: il bot dice di non aver capito",
-        "of {count} sentences that are not for us: the bot says it did not understand",
+        "di {count} frasi che non ci riguardano: il bot non risponde a caso, chiede",
+        "of {count} sentences that are not for us: the bot does not guess, it asks",
     ),
     "honest": ("errore sulla sicurezza", "error of its confidence"),
     "honest_note": (
@@ -94,10 +94,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "confidence": ("Quanto è sicuro, e quando ha ragione", "How sure it is, and when it is right"),
     "confidence_note": (
         "A destra è più sicuro. Le frasi giuste dovrebbero stare a destra della linea, quelle sbagliate e quelle fuori "
-        "tema a sinistra. A destra della linea «risponde» il bot risponde subito; a sinistra chiede.",
+        "tema a sinistra. A destra della linea il bot risponde; a sinistra chiede.",
         "Further right it is surer. Right sentences should be right of the line, wrong and out-of-scope ones "
         "left of it. "
-        "Right of the line “answers” the bot answers at once; left of it, it asks.",
+        "Right of the line the bot answers; left of it, it asks.",
     ),
     "group_right": ("esempi capiti", "examples understood"),
     "group_wrong": ("esempi scambiati per altro", "examples taken for something else"),

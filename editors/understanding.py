@@ -22,13 +22,18 @@ from editors.sentences import Mistake
 HOME = Path(__file__).resolve().parent.parent
 PYTHON = HOME / ".venv-engine" / "bin" / "python"
 #: What an answer depends on, besides the examples.
-CODE = ("engine", "editors/crossed.py", "editors/model.py", "requirements/engine.txt")
+CODE = (
+    "editors/crossed.py", "engine/encoder.py", "engine/spelling.py", "engine/intents.py", "engine/calibration.py",
+    "engine/understanding.py", "requirements/engine.txt",
+)  # fmt: skip
+#: The classifier's own values, of engine/classifier.py.
+OPTIONS = {"refused": 0.03, "asked": 0.03}
 #: Under two topics no model could tell such sentences apart; within one the second teaches next to nothing: either
 #: the encoder says so, or it finds them close and they are spelled alike.
-SAME_MEANING, SAME_SPELLING = 0.96, 0.9
+SAME_MEANING, SAME_SPELLING = 0.96, 0.93
 #: The model would answer the other topic with this much confidence, and an example there is this close. Less than
 #: that is a hard sentence, and hard sentences are worth having.
-SURE_OF_ANOTHER, AS_CLOSE = 0.9, 0.8
+SURE_OF_ANOTHER, AS_CLOSE = 0.95, 0.9
 
 
 class NoModel(Exception):
@@ -85,6 +90,7 @@ def understand(content: Content) -> Understanding:
         "texts": [example.text for example in examples],
         "topics": [example.intent for example in examples],
         "aside": {"held_out": [one[0] for one in held_out], "out_of_scope": [one[0] for one in beyond]},
+        "options": options(HOME / "config.yml"),
     }
     if len(set(question["topics"])) < 2:
         raise NoModel("fewer than two topics")
@@ -106,6 +112,14 @@ def understand(content: Content) -> Understanding:
     )
 
 
+def options(config: Path) -> dict[str, float]:
+    """What config.yml says to the classifier about refusing and asking; its own values where it says nothing."""
+    found = dict(OPTIONS)
+    for component in yaml.safe_load(config.read_text(encoding="utf-8"))["pipeline"]:
+        found |= {name: component[name] for name in OPTIONS if name in component}
+    return found
+
+
 def _aside(path: Path) -> Iterator[tuple[str, str, str]]:
     """(topic or "", language, text) of a file of sentences that stand aside."""
     if not path.exists():
@@ -120,9 +134,7 @@ def _aside(path: Path) -> Iterator[tuple[str, str, str]]:
 def _asked(question: str, folder: Path) -> dict[str, Any]:
     digest = hashlib.sha256(question.encode())
     for name in CODE:
-        path = HOME / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
+        digest.update((HOME / name).read_bytes())
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"understood-{digest.hexdigest()[:16]}.json"
     if not kept.exists():

@@ -245,3 +245,16 @@ def test_the_everyday_topics_are_the_same_wherever_they_are_offered() -> None:
         text = (ROOT / "domain" / f"{file}.yml").read_text(encoding="utf-8")
         offered.append([one["buttons"] for one in yaml.safe_load(text)["responses"][response]])
     assert offered[0] == offered[1]
+
+
+@pytest.mark.parametrize("guide", ["contenuti.md", "content.md"])
+def test_the_guides_new_topic_is_fine_as_it_stands_there(content: Path, guide: str) -> None:
+    text = (ROOT / "docs" / guide).read_text(encoding="utf-8")
+    files = re.findall(r"^\d\. `([\w/]+/parking\.yml)`.*\n\n   ```yaml\n((?:   .*\n|\n)+?)   ```$", text, re.MULTILINE)
+    folders = ("domain", "nlu", "stories", "tests/content")
+    assert [file for file, _ in files] == [f"{folder}/parking.yml" for folder in folders]
+    for file, lines in files:
+        (content / file).write_text(re.sub(r"^   ", "", lines, flags=re.MULTILINE), encoding="utf-8")
+    found = written(read_content(content))
+    assert [one.text("en") for one in found if not one.warning] == []
+    assert {one.say for one in found if one.file == "nlu/parking.yml"} == {"few_it", "few_en"}
