@@ -17,8 +17,6 @@ from actions.stores import follows_a_store
 KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍\u2764\ufe0f🏻-🏿]+")
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
-#: Two topics are close when the second is at least this likely, and both together: else it may be about anything.
-SECOND, BOTH = 0.2, 0.55
 
 
 class NotUnderstood(CareAction):
@@ -84,12 +82,8 @@ def ask_which(dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mappin
 
 def close_topics(tracker: Tracker) -> list[str]:
     """The two topics that the message may be about, the likelier first; [] when it may be about anything."""
-    ranking = (tracker.latest_message or {}).get("intent_ranking") or []
-    found = [(str(one.get("name")), float(one.get("confidence") or 0.0)) for one in ranking]
-    found = sorted((one for one in found if one[0] != "nlu_fallback"), key=lambda one: -one[1])[:2]
-    if len(found) < 2 or found[1][1] < SECOND or found[0][1] + found[1][1] < BOTH:
-        return []
-    return [name for name, _ in found]
+    intent = (tracker.latest_message or {}).get("intent") or {}
+    return [str(name) for name in intent.get("candidates") or []]
 
 
 def title(responses: Mapping[str, Any], topic: str, spoken: str) -> str:

@@ -13,7 +13,7 @@ import yaml
 from tests.actions.conftest import ActionServer
 
 ROOT = Path(__file__).resolve().parents[2]
-CLOSE = [("bill_question", 0.45), ("price_availability", 0.35), ("store_hours", 0.05)]
+CLOSE = ["bill_question", "price_availability"]
 
 
 def responses() -> dict[str, Any]:
@@ -22,12 +22,11 @@ def responses() -> dict[str, Any]:
     return {name: answer for file in files for name, answer in (file.get("responses") or {}).items()}
 
 
-def say(server: ActionServer, ranking: list[tuple[str, float]], language: str = "it", **more: Any) -> dict[str, Any]:
-    """What the fallback says about a message with this ranking."""
+def say(server: ActionServer, candidates: list[str], language: str = "it", **more: Any) -> dict[str, Any]:
+    """What the fallback says when the classifier names these topics, as engine/classifier.py does."""
     message = {
         "text": "quanto costa",
-        "intent": {"name": "nlu_fallback", "confidence": 0.6},
-        "intent_ranking": [{"name": name, "confidence": p} for name, p in [("nlu_fallback", 0.6), *ranking]],
+        "intent": {"name": "nlu_fallback", "confidence": 0.6, "outcome": "close", "candidates": candidates},
         "metadata": {"language": language, "turn_id": "t"},
     }
     user = {"event": "user", "text": "quanto costa", "parse_data": message}
@@ -68,18 +67,10 @@ def test_two_close_topics_are_offered_by_their_titles(
 
 
 @pytest.mark.parametrize(
-    "ranking",
-    [
-        [("bill_question", 0.3), ("price_availability", 0.1), ("store_hours", 0.1)],
-        [("bill_question", 0.28), ("price_availability", 0.25), ("store_hours", 0.24)],
-        [("bill_question", 0.45), ("greet", 0.4)],
-        [("bill_question", 0.9)],
-        [],
-    ],
-    ids=["one weak topic", "three topics", "small talk", "only one", "nothing"],
+    "candidates", [["bill_question", "greet"], ["ask_human", "complaint"], []], ids=["small talk", "a person", "none"]
 )
-def test_otherwise_other_words_are_asked_for(actions: ActionServer, ranking: list[tuple[str, float]]) -> None:
-    assert said(say(actions, ranking)) == ["utter_rephrase"]
+def test_otherwise_other_words_are_asked_for(actions: ActionServer, candidates: list[str]) -> None:
+    assert said(say(actions, candidates)) == ["utter_rephrase"]
 
 
 def test_in_a_form_the_question_goes_on(actions: ActionServer) -> None:
