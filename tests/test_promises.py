@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from alembic import command
 from desk_support import AS_SCRIPT, DeskWorld, Visitor, png
 from flow_support import TUESDAY, World, turn, with_abilities, world
 from sqlalchemy import Connection
@@ -23,12 +24,14 @@ from bot.model.replies import Reply
 from bot.model.states import Outcome, Status
 from bot.model.team import Team
 from bot.store.database import Database
+from bot.store.migrate import _config, migrate
 from bot.store.tables import promise_changes
 from bot.store.tables import promises as table
 
 GALLERY = Path(__file__).parent / "promises"
 TOMORROW_13 = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)  # 13:00 in Rome
 WORDS = "La richiamo domani mattina."
+NO = "No, non è successo"
 
 
 # The recogniser.
@@ -202,7 +205,7 @@ async def test_the_owner_is_warned_the_lead_sees_it_the_customer_is_told_and_ask
     assert await flow.said("system") == [f"promise_soon: {WORDS}", f"promise_due: {WORDS}"]
     flow.clock.passes(hours=2)
     assert await sweeps(flow) == [flow.text("promise_question", what=f"«{WORDS}»")]
-    assert flow.buttons() == ["Sì, è successo", "No"] and await sweeps(flow) == []
+    assert flow.buttons() == ["Sì, è successo", NO] and await sweeps(flow) == []
     assert (await flow.taps("Sì, è successo"))[0] == flow.text("promise_kept")
     assert (await changes(flow))[-1] == ("open", "kept", "customer", "says it happened")
     assert (await flow.rows(table))[0].settled_at == flow.clock() and made.settled_at is None
@@ -217,7 +220,7 @@ async def test_a_no_brings_a_person_who_knows_why(flow: World) -> None:
     await sweeps(flow)
     flow.clock.passes(hours=2)
     await sweeps(flow)
-    read = await flow.taps("No")
+    read = await flow.taps(NO)
     assert read[0] == flow.text("promise_broken") and await flow.status() == Status.WAITING
     assert (await flow.rows(table))[0].state == "broken"
     assert (await flow.case()).owner_id == anna.id  # type: ignore[union-attr]
@@ -315,7 +318,7 @@ async def test_the_bots_own_times_live_the_same_life_and_are_asked_about_at_once
     flow.clock.passes(hours=5)
     read = await sweeps(flow)
     assert read == [flow.text("promise_question", what="la visita del tecnico (APT-1)")]
-    assert (await flow.taps("No"))[0] == flow.text("promise_broken") and await flow.status() == Status.WAITING
+    assert (await flow.taps(NO))[0] == flow.text("promise_broken") and await flow.status() == Status.WAITING
 
 
 async def test_a_time_told_again_under_the_same_number_is_one_promise_with_the_new_time(flow: World) -> None:
@@ -328,6 +331,75 @@ async def test_a_time_told_again_under_the_same_number_is_one_promise_with_the_n
     rows = await flow.rows(table)
     assert [row.due_at for row in rows] == [second.due]
     assert await changes(flow) == [("", "open", "bot", "promised"), ("open", "open", "bot", "told again")]
+
+
+async def test_an_answer_while_a_person_has_the_word_counts_and_the_bot_stays_silent(flow: World) -> None:
+    made = PromiseMade("Visita del tecnico", TUESDAY + timedelta(hours=5), "APT-1", "appointment")
+    flow.engine.script = [turn("Il tecnico viene oggi.", promises=(made,))]
+    await flow.writes("il tecnico?")
+    flow.clock.passes(hours=5)
+    await sweeps(flow)
+    await taken(flow)
+    assert await flow.writes("no") == [] and (await flow.rows(table))[0].state == "open"
+    assert await flow.writes(NO) == []
+    assert (await flow.rows(table))[0].state == "broken"
+    assert (await flow.said("system"))[-1] == "promise_broken: Visita del tecnico APT-1"
+
+
+async def test_one_promise_that_cannot_be_worked_on_holds_up_no_other(
+    flow: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chat, hours in (("1", 1), ("2", 2)):
+        flow.engine.script = [turn("ok", promises=(PromiseMade(chat, TUESDAY + timedelta(hours=hours), chat),))]
+        await flow.writes("ciao", chat)
+    real = promises._say_late
+
+    def broken(connection: Connection, way: Any, promise: Any, now: datetime) -> None:
+        if promise.reference == "1":
+            raise RuntimeError("a mistake of ours")
+        real(connection, way, promise, now)
+
+    monkeypatch.setattr(promises, "_say_late", broken)
+    flow.clock.passes(hours=3)
+    assert await sweeps(flow, "1") == [] and flow.platform.texts("2")[-1].startswith("Ti avevamo detto: «2»")
+    monkeypatch.setattr(promises, "_say_late", real)
+    assert len(await sweeps(flow, "1")) == 1
+
+
+async def test_a_channel_that_is_switched_off_loses_no_promise(flow: World) -> None:
+    anna = await taken(flow)
+    made = await promises_made(flow, anna)
+    await flow.does(handoff.give_back, anna)
+    channels, flow.way.channels = flow.way.channels, {}
+    flow.clock.passes(days=2)
+    await promises_due(flow.way)
+    with pytest.raises(Refused, match="window over"):
+        await flow.db.write(lambda c: promises.withdraw(c, flow.way, made.id, anna, "no", now=flow.clock()))
+    flow.way.channels = channels
+    assert (await flow.rows(table))[0].state == "open"
+
+
+async def test_a_promise_that_was_due_before_stays_open_and_nobody_is_written_to_out_of_the_blue(
+    tmp_path: Path,
+) -> None:
+    """The migration that came with the watching."""
+    db = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    with db.engine.connect().execution_options(writer=True) as connection:
+        command.upgrade(_config(connection), "0002")
+        for row in (
+            "customers (id, name, created_at) VALUES (1, '', '2026-10-30 10:00:00')",
+            "conversations (id, customer_id, channel, chat, status, version, language, locale, blocked, created_at) "
+            "VALUES (1, 1, 'paper', '17', 'bot', 0, 'it', '', 0, '2026-10-30 10:00:00')",
+            "promises (id, conversation_id, what, due_at, reference, state, created_at) "
+            "VALUES (1, 1, 'PIN', '2026-11-01 10:00:00', 'P', 'due', '2026-10-30 10:00:00')",
+        ):
+            connection.exec_driver_sql(f"INSERT INTO {row}")
+        connection.commit()
+    migrate(db)
+    row = await db.read(lambda c: c.execute(table.select()).one())
+    assert (row.state, row.kind, row.made_by) == ("open", "other", "bot")
+    assert row.told_at == row.escalated_at == row.due_at and row.asked_at is None
+    db.close()
 
 
 async def test_at_night_the_bot_does_not_write_of_its_own_accord(flow: World) -> None:

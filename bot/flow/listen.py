@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.flow import handoff, promises
+from bot.flow.meaning import meaning
 from bot.flow.scene import Scene, begin
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming, Kind
@@ -33,12 +34,8 @@ def by_ourselves(
         case_id, _, yes = rest.partition(":")
         if case_id.isdigit() and handoff.solved(connection, way, conversation, int(case_id), yes=yes == "yes", now=now):
             return f"solved: {yes}"
-    if word == "#kept":
-        promise_id, _, yes = rest.partition(":")
-        if promise_id.isdigit() and promises.answered(
-            connection, way, conversation, int(promise_id), yes=yes == "yes", now=now
-        ):
-            return f"kept: {yes}"
+    if word == "#kept" and _settled(connection, way, conversation, rest, now):
+        return f"kept: {rest}"
     if word == "#wish":
         case_id, _, wish = rest.partition(":")
         if case_id.isdigit() and handoff.wished(connection, way, conversation, int(case_id), wish, now=now):
@@ -87,9 +84,21 @@ def tell_the_agent(connection: Connection, way: Way, scene: Scene) -> str:
 
 
 def keep(connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming) -> str:
-    """A person has the word: the message is theirs, the bot is silent."""
+    """A person has the word: the message is theirs, the bot is silent. What it says of a promise counts."""
     opened = begin(connection, way, key, scene, incoming)
-    return "kept for the agent" if opened else "again or done"
+    if opened is None:
+        return "again or done"
+    conversation, now = opened
+    word, _, rest = meaning(incoming, scene.offered, frozenset()).partition(":")
+    if word == "#kept" and conversation.status == Status.AGENT:
+        _settled(connection, way, conversation, rest, now)
+    return "kept for the agent"
+
+
+def _settled(connection: Connection, way: Way, conversation: Row[Any], answer: str, now: datetime) -> bool:
+    """The customer's answer to "did it happen?": "<promise>:yes" or "<promise>:no"."""
+    id_, _, yes = answer.partition(":")
+    return id_.isdigit() and promises.answered(connection, way, conversation, int(id_), yes=yes == "yes", now=now)
 
 
 def note(connection: Connection, way: Way, scene: Scene, incoming: Incoming) -> str:
