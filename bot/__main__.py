@@ -1,4 +1,4 @@
-"""The command line: python -m bot run | agent | messenger-setup.
+"""The command line: python -m bot run | check | doctor | replay | backup | restore | agent | messenger-setup.
 
 Exit codes: 0 done, 1 could not start, 2 wrong settings or arguments.
 """
@@ -75,6 +75,14 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything")
     commands.add_parser("messenger-setup", help="set up the Page: menu, ice breakers, subscription; repeatable")
+    commands.add_parser("check", help="is everything set up as it should be? asks the platforms; 1 if not")
+    commands.add_parser("doctor", help="what is stuck, and why; 1 if something is")
+    replay = commands.add_parser("replay", help="a set-aside update again, after a fix")
+    replay.add_argument("event", type=int, nargs="+", help="the event's number, as `doctor` and the log say it")
+    commands.add_parser("backup", help="all rows into one file, while running").add_argument("file", type=Path)
+    restore = commands.add_parser("restore", help="a backup into the configured database; stop the bot first")
+    restore.add_argument("file", type=Path)
+    restore.add_argument("--overwrite", action="store_true", help="delete what the database holds now")
     agent = commands.add_parser("agent", help="people at the desk").add_subparsers(dest="verb", required=True)
     agent.add_parser("list", help="who there is")
     add = agent.add_parser("add", help="a new person; prints the password")

@@ -1,4 +1,4 @@
-"""Commands that do one thing and end: people at the desk, and setting the Page up."""
+"""Commands that do one thing and end: people at the desk, setting the Page up, and what bot/operations does."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.desk.pictures import NotAPicture
 from bot.flow.handoff import speaker_of
 from bot.flow.way import Way
 from bot.model.errors import Refused, SendError
+from bot.operations.commands import operate
 from bot.settings import Settings
 from bot.store import agents
 
@@ -36,8 +37,10 @@ async def once(settings: Settings, options: argparse.Namespace) -> int:
     try:
         if options.command == "messenger-setup":
             problem = await _set_up_messenger(way, settings)
-        else:
+        elif options.command == "agent":
             problem = await _agent(way, options)
+        else:
+            problem = await operate(way, options)
     except Refused as error:
         problem = REASONS.get(error.reason, error.reason)
     finally:

@@ -23,6 +23,7 @@ MAY = {
     "bot.desk": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.studio": {"bot.flow", "bot.store", "bot.model", "bot.dialogue"},
     "bot.sandbox": set(),
+    "bot.operations": {"bot.flow", "bot.store", "bot.model"},
     "bot.health": {"bot.store"},
     "engine": set(),
     "actions": set(),

@@ -8,10 +8,10 @@ which platform it speaks to.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -91,6 +91,12 @@ class Channel(Protocol):
 
     def parse(self, raw: RawEvent) -> Incoming:
         """The event in product words. Raises NotForUs for what carries nothing; never anything else."""
+
+    def split_again(self, payload: Mapping[str, Any]) -> list[RawEvent]:
+        """The events of a delivery that was kept as it came, because it could not be split then. Never raises."""
+
+    async def check(self) -> list[str]:
+        """What the platform says is wrong with our set-up, in sentences; none when all is well. Never raises."""
 
     async def send(self, delivery: Delivery) -> Sent:
         """Deliver one part. Raises SendError."""

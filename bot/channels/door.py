@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -72,6 +72,17 @@ def events_of(value: Any, split: Split, *, body: bytes | None = None) -> list[Ra
     except Exception as exc:  # a mistake of ours must not make the platform send this for ever
         log.error("a delivery could not be split: %s", type(exc).__name__)
         return [aside(body)]
+
+
+def again(payload: Mapping[str, Any], split: Split) -> list[RawEvent]:
+    """The events of what was set aside: kept as text (see `aside`) or as it was split. Never raises."""
+    body = payload.get("body")
+    if len(payload) != 1 or not isinstance(body, str):
+        return events_of(payload, split)
+    try:
+        return events_in(body.encode(), split)
+    except web.HTTPBadRequest:
+        return []
 
 
 def aside(body: bytes) -> RawEvent:

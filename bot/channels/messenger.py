@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from aiohttp import web
 
 from bot.channels import door
 from bot.channels.base import Abilities, Delivery, Limits, Receive, Sent
+from bot.channels.messenger_check import problems
 from bot.channels.messenger_graph import Graph, MessengerSettings
 from bot.channels.messenger_parse import Ours, parse, split
 from bot.channels.messenger_setup import STATIC_PAYLOADS, set_up
@@ -102,6 +103,14 @@ class MessengerChannel:
     def parse(self, raw: RawEvent) -> Incoming:
         """The event in product words. Raises NotForUs for what carries nothing; never anything else."""
         return parse(raw, self._ours)
+
+    def split_again(self, payload: Mapping[str, Any]) -> list[RawEvent]:
+        """The events of a delivery that could not be split when it came."""
+        return door.again(payload, partial(split, page_id=self._settings.page_id))
+
+    async def check(self) -> list[str]:
+        """What is wrong with the token, the Page's subscription or the app's webhook; changes nothing."""
+        return await problems(self._graph, self._settings, f"{self._settings.public_url}/webhooks/{self.name}")
 
     async def start(self, receive: Receive) -> None:
         """Ask in the background which app we are; until then echoes are known by their metadata."""

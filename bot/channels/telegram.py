@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from telegram.error import BadRequest, Conflict, RetryAfter, TelegramError
 from bot.channels import door
 from bot.channels.base import Abilities, Delivery, Limits, Receive, Sent
 from bot.channels.reading import as_dict, as_id, as_int
+from bot.channels.telegram_check import problems
 from bot.channels.telegram_client import connect, seconds, send_error
 from bot.channels.telegram_compose import keyboard_of, photo_of
 from bot.channels.telegram_parse import ALLOWED_UPDATES, parse, split
@@ -115,6 +116,14 @@ class TelegramChannel:
         """The event in product words. Raises NotForUs for what carries nothing; never anything else."""
         return parse(raw, self.name)
 
+    def split_again(self, payload: Mapping[str, Any]) -> list[RawEvent]:
+        """The events of a delivery that could not be split when it came."""
+        return door.again(payload, split)
+
+    async def check(self) -> list[str]:
+        """What is wrong with the token or the webhook; changes nothing."""
+        return await problems(self._bot, self._webhook())
+
     async def start(self, receive: Receive) -> None:
         """Register the webhook, or begin to poll, in the background: Telegram may be out of reach now."""
         self._files = aiohttp.ClientSession()
@@ -145,12 +154,15 @@ class TelegramChannel:
 
     async def _set_up(self) -> None:
         """Say how updates shall come. Doing it again changes nothing."""
-        public_url = self._settings.public_url
-        if public_url is None:
+        if not (url := self._webhook()):
             await self._bot.delete_webhook(drop_pending_updates=False)
             return
-        url = f"{public_url.rstrip('/')}/webhooks/{self.name}"
         await self._bot.set_webhook(url, secret_token=self._secret, allowed_updates=ALLOWED_UPDATES)
+
+    def _webhook(self) -> str:
+        """Where updates shall go, "" for long polling."""
+        public_url = self._settings.public_url
+        return f"{public_url.rstrip('/')}/webhooks/{self.name}" if public_url else ""
 
     async def _poll(self, receive: Receive, offset: int | None) -> int | None:
         """One long poll; the next offset. An offset confirms all before it, so it moves only after the store.

@@ -29,6 +29,7 @@ from bot.store.tables import cases, conversations, live, sessions, watches
 log = logging.getLogger(__name__)
 
 NOBODY_CAME = timedelta(minutes=15)  # of opening hours without a person: the customer is told that it takes longer
+LEFT_BEHIND = timedelta(seconds=10)  # an event this old that is not answered: nobody may know of it
 KEEP_RAW = timedelta(days=30)  # stored raw events, for looking into trouble
 KEEP_LIVE = timedelta(days=1)
 KEEP_SESSIONS = timedelta(days=2)
@@ -50,6 +51,7 @@ class Sweeping:
         self._way = way
         self._steps: tuple[tuple[Step, float], ...] = (
             (_lost_calls, 2),
+            (left_behind, 5),
             (teams.fresh, 5),
             (assign.offers, 2),
             (nobody_came, 20),
@@ -82,6 +84,13 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
 
     await way.db.write(work)
     way.outgoing.ring()
+
+
+async def left_behind(way: Way) -> None:
+    """Take up events that nobody woke us for: given back by a command, or stored by a process that is gone."""
+    before = way.clock() - LEFT_BEHIND
+    for key in await way.db.read(lambda connection: events_.waiting(connection, before=before)):
+        way.arrived(key)
 
 
 async def nobody_came(way: Way) -> None:

@@ -66,11 +66,10 @@ def put(
     ]
 
 
-def waiting(connection: Connection) -> list[ConversationKey]:
-    """Conversations with events nobody has worked on yet, the longest waiting first."""
-    rows = connection.execute(
-        select(events.c.channel, events.c.chat).where(NEW).order_by(events.c.id)
-    )
+def waiting(connection: Connection, *, before: datetime | None = None) -> list[ConversationKey]:
+    """Conversations with events nobody has worked on yet (received before then), the longest waiting first."""
+    query = select(events.c.channel, events.c.chat).where(NEW).order_by(events.c.id)
+    rows = connection.execute(query.where(events.c.received_at < before) if before else query)
     return list(dict.fromkeys(ConversationKey(row.channel, row.chat) for row in rows))
 
 

@@ -1,0 +1,70 @@
+"""Is everything set up as it should be? Asks the database, the engine and the platforms; changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.flow.way import Way
+from bot.store.tables import agents
+
+ROOM = 512 * 1024 * 1024  # bytes free where the database and pictures are written
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One thing that was looked at; `problems` are sentences, none when it is well."""
+
+    name: str
+    problems: tuple[str, ...] = ()
+
+
+async def check(way: Way) -> list[Checked]:
+    """Everything, in the order in which a message meets it. Never raises for what is wrong."""
+    found = [Checked("settings"), await _database(way), _disk(way), await _engine(way)]
+    for name, channel in way.channels.items():
+        found.append(Checked(name, tuple(await channel.check())))
+    if not way.channels:
+        found.append(Checked("channels", ("no platform is configured: nobody can write to the bot",)))
+    return found
+
+
+async def _database(way: Way) -> Checked:
+    def look(connection: Connection) -> int:
+        connection.execute(text("SELECT 1"))
+        count = select(func.count()).select_from(agents).where(agents.c.active.is_(True))
+        return int(connection.execute(count).scalar_one())
+
+    try:
+        people = await way.db.write(look)  # a write: a full disk still answers reads
+    except SQLAlchemyError as error:
+        return Checked("database", (f"it cannot be written ({type(error).__name__})",))
+    if not people:
+        return Checked("database", ("nobody is at the desk: `agent add LOGIN \"Anna K.\"`",))
+    return Checked("database")
+
+
+def _disk(way: Way) -> Checked:
+    folder = next(path for path in way.cache.absolute().parents if path.exists())
+    free = shutil.disk_usage(folder).free
+    if free < ROOM:
+        return Checked("disk", (f"only {free // 1024 // 1024} MB are free at {folder}",))
+    return Checked("disk")
+
+
+async def _engine(way: Way) -> Checked:
+    if await way.engine.ready():
+        return Checked("engine")
+    return Checked("engine", ("it does not answer: not started, still starting, or ended (see its log)",))
+
+
+def report(found: list[Checked]) -> str:
+    """A line a thing, and a line a problem."""
+    lines = []
+    for one in found:
+        lines.append(f"{'wrong' if one.problems else 'ok':6} {one.name}")
+        lines += [f"         {problem}" for problem in one.problems]
+    return "\n".join(lines)

@@ -1,0 +1,436 @@
+"""check, doctor, replay, backup, restore: through the store, the platforms' stand-ins and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from bot_process import ROOT, echo_engine
+from conftest import free_port
+from databases import Postgres
+from flow_support import World, turn
+from sqlalchemy import insert, select, text, update
+
+from bot.channels.messenger import MessengerChannel, MessengerSettings
+from bot.channels.telegram import TelegramChannel, TelegramSettings
+from bot.flow.sweep import left_behind
+from bot.model.errors import SendError
+from bot.model.states import Inbound, Sending, Status
+from bot.operations.check import check
+from bot.operations.copies import CopyFailed, backup, restore
+from bot.operations.doctor import Finding, examine, report
+from bot.operations.replay import replay
+from bot.sandbox import Sandbox
+from bot.store.database import Database
+from bot.store.migrate import migrate
+from bot.store.tables import events, live, metadata, outgoing
+
+
+async def findings(flow: World) -> list[Finding]:
+    return await flow.db.read(lambda connection: examine(connection, flow.clock()))
+
+
+def stuck(found: list[Finding]) -> str:
+    return "\n".join(one.what for one in found if one.stuck)
+
+
+# doctor
+
+
+async def test_a_healthy_service_has_nothing_stuck(flow: World) -> None:
+    await flow.agent()
+    await flow.writes("quando aprite?")
+    flow.clock.passes(days=1)
+    assert report(await findings(flow)) == "Nothing is stuck."
+
+
+async def test_what_is_not_answered_is_found_once_it_is_late(flow: World) -> None:
+    await flow.receives(flow.raw(text="uno"), flow.raw(text="due"))
+    assert not await findings(flow), "it is on its way"
+    flow.clock.passes(minutes=5)
+    assert "2 events of paper are not answered, the oldest for 5 minutes" in stuck(await findings(flow))
+
+
+async def test_what_is_set_aside_is_told_by_its_problem(flow: World) -> None:
+    await flow.receives(flow.raw(not_for_us="a poll"), flow.raw(not_for_us="a poll"), flow.raw(None, odd=1))
+    await flow.answers()
+    found = await findings(flow)
+    assert any("2 events of paper are set aside: a poll" in one.what and not one.stuck for one in found)
+    assert "1 events of paper are set aside: they could not be read" in stuck(found)
+
+
+async def test_rows_that_do_not_leave_are_found(flow: World) -> None:
+    flow.platform.problems = [SendError("window", "too late", permanent=True)]
+    await flow.writes("uno")
+    await flow.writes("due")
+    await flow.writes("tre")
+    ids = [row.id for row in await flow.rows(outgoing)][1:]
+    for row, values in zip(
+        ids,
+        (
+            {"state": Sending.SENDING, "lease_until": flow.clock()},
+            {"state": Sending.AMBIGUOUS, "due_at": flow.clock(), "problem": "no answer came"},
+        ),
+        strict=False,
+    ):
+        change = update(outgoing).where(outgoing.c.id == row).values(**values)
+        await flow.db.write(lambda c, change=change: c.execute(change))
+    found = stuck(await findings(flow))
+    assert "1 messages on paper were refused in the last 7 days: window" in found
+    assert "gone" not in found and "doubtful" not in found, "they may still settle"
+    flow.clock.passes(minutes=10)
+    found = stuck(await findings(flow))
+    assert "1 messages are being sent, by a process that is gone" in found
+    assert "1 messages are doubtful" in found and "no answer came" in found
+
+
+async def test_cases_that_nobody_takes_are_found(flow: World) -> None:
+    flow.engine.script = [turn("ti passo una persona", handoff="asked")]
+    await flow.writes("una persona, per favore")
+    assert await flow.status() == Status.WAITING
+    case = await flow.case()
+    assert case
+    (found,) = await findings(flow)
+    assert found.stuck and "agent add" in found.do and case.number in found.what, "there is nobody at all"
+    await flow.agent()
+    assert not stuck(await findings(flow))
+    flow.clock.passes(hours=3)
+    assert f"{case.number} (asked, 3 hours)" in stuck(await findings(flow))
+
+
+async def test_nothing_it_says_names_a_customer(flow: World) -> None:
+    await flow.receives(flow.raw("393331234567", text="mi chiamo Maria Rossi", sender={"name": "Maria"}))
+    await flow.receives(flow.raw(None, text="Maria Rossi"))
+    flow.clock.passes(days=1)
+    told = report(await findings(flow))
+    assert told and "Maria" not in told and "393331234567" not in told
+
+
+# replay
+
+
+async def test_a_set_aside_update_has_its_turn_after_a_fix(flow: World) -> None:
+    await flow.receives(flow.raw(not_for_us="a kind we did not know"))
+    await flow.answers()
+    (row,) = await flow.rows(events)
+    flow.platform.parse = _now_understood(flow)  # type: ignore[method-assign]
+    assert await replay(flow.way, row.id) == ""
+    flow.clock.passes(minutes=1)
+    answering = flow.answering()
+    await left_behind(flow.way)  # what a running service does every few seconds
+    async with asyncio.timeout(20):
+        while (await flow.rows(events))[0].state != Inbound.DONE:
+            await asyncio.sleep(0.01)
+    await answering.stop()
+    await flow.delivers()
+    assert "echo quando aprite?" in flow.platform.texts()[-1]
+    assert "state is done" in await replay(flow.way, row.id), "never twice"
+    assert "no event 99" in await replay(flow.way, 99)
+
+
+def _now_understood(flow: World):  # type: ignore[no-untyped-def]
+    old = flow.platform.parse
+    return lambda raw: old(replace(raw, payload={"text": "quando aprite?", "sender": {"language": "it"}}))
+
+
+async def test_what_could_not_be_split_is_split_again(flow: World) -> None:
+    await flow.receives(flow.raw(None, body="as it came"))
+    (row,) = await flow.rows(events)
+    splits = [[], [flow.raw(text="ciao"), flow.raw("18", text="ehi")]]
+    flow.platform.split_again = lambda payload: splits.pop(0)  # type: ignore[attr-defined]
+    assert "can still not be read" in await replay(flow.way, row.id)
+    assert await replay(flow.way, row.id) == ""
+    assert [one.state for one in await flow.rows(events)] == [Inbound.DONE, Inbound.NEW, Inbound.NEW]
+
+
+async def test_channels_split_again_what_they_kept(sandbox: Sandbox) -> None:
+    telegram = TelegramChannel(telegram_settings(sandbox))
+    message = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "x"}
+    update_ = json.dumps({"update_id": 7, "message": message})
+    try:
+        (raw,) = telegram.split_again({"body": update_})
+        assert raw.chat == "5"
+        assert all(raw.chat is None for raw in telegram.split_again({"body": "no JSON"}))
+    finally:
+        await telegram.stop()
+
+
+# check
+
+
+@pytest_asyncio.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    played = Sandbox(port=free_port(), bot_url=lambda: "http://127.0.0.1:9", state_dir=tmp_path / "demo")
+    await played.start()
+    yield played
+    await played.stop()
+
+
+def telegram_settings(sandbox: Sandbox) -> TelegramSettings:
+    given = sandbox.telegram_settings
+    return TelegramSettings(token=given.token, webhook_secret="s" * 32, api_url=given.api_url, public_url=None)
+
+
+async def test_telegram_is_asked_whether_the_webhook_is_ours(sandbox: Sandbox) -> None:
+    settings = replace(telegram_settings(sandbox), public_url="http://127.0.0.1:9")
+    channel = TelegramChannel(settings)
+    polling = TelegramChannel(replace(settings, public_url=None))
+    wrong = TelegramChannel(replace(settings, token="1:" + "x" * 35))
+    gone = TelegramChannel(replace(settings, api_url=f"http://127.0.0.1:{free_port()}"))
+    try:
+        assert await polling.check() == []
+        (found,) = await channel.check()
+        assert "not registered" in found and "http://127.0.0.1:9/webhooks/telegram" in found
+        await channel._set_up()
+        assert await channel.check() == []
+        (found,) = await polling.check()
+        assert "long polling gets nothing" in found
+        (found,) = await wrong.check()
+        assert "token is refused" in found and "xxx" not in found
+        (found,) = await gone.check()
+        assert "cannot be asked" in found
+    finally:
+        for one in (channel, polling, wrong, gone):
+            await one.stop()
+
+
+async def test_messenger_is_asked_for_the_page_and_the_app(sandbox: Sandbox) -> None:
+    given = sandbox.messenger_settings
+    settings = MessengerSettings(
+        page_id=given.page_id,
+        page_token=given.page_token,
+        app_secret=given.app_secret,
+        verify_token=given.verify_token,
+        graph_url=given.graph_url,
+        version="v26.0",
+        public_url=None,
+    )
+    channel = MessengerChannel(replace(settings, public_url="http://127.0.0.1:9"))
+    moved = MessengerChannel(replace(settings, public_url="https://elsewhere.example"))
+    wrong = MessengerChannel(replace(settings, page_token="wrong"))
+    try:
+        assert any("messenger-setup" in one for one in await channel.check())
+        await channel.set_up()
+        assert await channel.check() == []
+        assert any("another address" in one for one in await moved.check())
+        assert any("refused" in one for one in await wrong.check())
+    finally:
+        for one in (channel, moved, wrong):
+            await one.stop()
+
+
+async def test_everything_is_checked_and_nothing_raises(flow: World) -> None:
+    async def problems() -> list[str]:
+        return ["the webhook is registered for another address"]
+
+    async def ready() -> bool:
+        return False
+
+    flow.platform.check = problems  # type: ignore[attr-defined]
+    flow.engine.ready = ready  # type: ignore[attr-defined]
+    found = {one.name: one.problems for one in await check(flow.way)}
+    assert list(found) == ["settings", "database", "disk", "engine", "paper"]
+    assert "nobody is at the desk" in found["database"][0] and found["engine"] and found["paper"]
+    await flow.agent()
+    flow.way.db.engine.dispose()
+    flow.way.channels = {}
+    found = {one.name: one.problems for one in await check(flow.way)}
+    assert not found["database"] and "no platform" in found["channels"][0]
+
+
+# backup and restore
+
+
+async def filled(flow: World) -> None:
+    """A bit of everything, with gaps in the numbers."""
+    await flow.agent()
+    flow.engine.script = [turn("ecco"), turn("una persona", handoff="complaint")]
+    await flow.writes("però, è già l'ora? 😀")
+    await flow.writes("basta!", location={"latitude": 45.3, "longitude": 9.7})
+    await flow.receives(flow.raw(None, odd=[1, {"x": None}]))
+    await flow.db.write(lambda c: c.execute(insert(live).values(conversation_id=1, kind="move", at=flow.clock())))
+    last = (await flow.rows(live))[-1].id
+    await flow.db.write(lambda c: c.execute(live.delete().where(live.c.id == last)))
+
+
+def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:
+    with db.engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in metadata.sorted_tables
+        }
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Another database, migrated and empty, of each kind."""
+    if request.param == "sqlite":
+        url, drop = f"sqlite:///{tmp_path / 'other.db'}", None
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        admin = Database(server.url("postgres"))
+        drop = admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        drop.execute(text("DROP DATABASE IF EXISTS other"))
+        drop.execute(text("CREATE DATABASE other"))
+        url = server.url("other")
+    database = Database(url)
+    migrate(database)
+    yield database
+    database.close()
+    if drop:
+        drop.execute(text("DROP DATABASE other"))
+        drop.close()
+        admin.close()
+
+
+async def test_what_is_saved_comes_back_row_by_row(flow: World, empty: Database, tmp_path: Path) -> None:
+    """From each kind of database into each kind."""
+    await filled(flow)
+    file = tmp_path / "backup.db"
+    counts = await asyncio.to_thread(backup, flow.db, file)
+    assert counts["messages"] > 3 and counts["cases"] == 1 and counts["events"] == 3
+    assert file.stat().st_mode & 0o077 == 0, "it is full of personal data"
+    assert [each.name for each in tmp_path.iterdir() if "backup" in each.name] == ["backup.db"]
+    before = file.read_bytes()
+    assert await asyncio.to_thread(restore, empty, file) == counts
+    assert contents(empty) == contents(flow.db)
+    assert file.read_bytes() == before
+    with empty.engine.connect().execution_options(writer=True) as connection, connection.begin():
+        new = connection.execute(insert(live).values(conversation_id=1, kind="move", at=flow.clock()))
+        assert new.inserted_primary_key
+        assert new.inserted_primary_key[0] > max(row[0] for row in contents(flow.db)["live"]) + 1, "numbers go on"
+
+
+async def test_a_backup_is_of_one_moment_while_others_write(flow: World, tmp_path: Path) -> None:
+    await filled(flow)
+    running = True
+
+    async def writing() -> int:
+        number = 0
+        while running:
+            number += 1
+            await flow.receives(flow.raw(f"chat-{number}", text=f"{number}"))
+        return number
+
+    work = asyncio.create_task(writing())
+    await asyncio.sleep(0)
+    counts = await asyncio.to_thread(backup, flow.db, tmp_path / "backup.db")
+    running = False
+    assert await work > 0
+    with sqlite3.connect(tmp_path / "backup.db") as saved:
+        assert saved.execute("SELECT count(*) FROM events").fetchone()[0] == counts["events"]
+
+
+async def test_a_database_with_rows_is_not_overwritten_unasked(flow: World, tmp_path: Path) -> None:
+    await filled(flow)
+    file = tmp_path / "backup.db"
+    await asyncio.to_thread(backup, flow.db, file)
+    saved = contents(flow.db)
+    await flow.writes("dopo la copia")
+    later = contents(flow.db)
+    with pytest.raises(CopyFailed, match="--overwrite"):
+        await asyncio.to_thread(restore, flow.db, file)
+    assert contents(flow.db) == later
+    await asyncio.to_thread(restore, flow.db, file, overwrite=True)
+    assert contents(flow.db) == saved
+
+
+@pytest.mark.parametrize("harm", ["cut", "absent", "foreign", "orphans"])
+async def test_what_is_no_whole_backup_is_refused(harm: str, flow: World, tmp_path: Path) -> None:
+    await filled(flow)
+    file = tmp_path / "backup.db"
+    await asyncio.to_thread(backup, flow.db, file)
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:-8192])
+    elif harm == "absent":
+        file.unlink()
+    elif harm == "foreign":
+        file.unlink()
+        with sqlite3.connect(file) as other:
+            other.execute("CREATE TABLE x (y)")
+    else:
+        with sqlite3.connect(file) as other:
+            other.execute("DELETE FROM conversations")
+    before = contents(flow.db)
+    with pytest.raises(CopyFailed):
+        await asyncio.to_thread(restore, flow.db, file, overwrite=True)
+    assert contents(flow.db) == before
+
+
+async def test_a_row_that_changed_on_the_way_is_noticed(
+    flow: World, empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(flow)
+    file = tmp_path / "backup.db"
+    await asyncio.to_thread(backup, flow.db, file)
+    from bot.operations import copies
+
+    honest = copies._copy
+
+    def careless(source, target):  # type: ignore[no-untyped-def]
+        counts = honest(source, target)
+        target.execute(text("UPDATE messages SET text = 'x' WHERE id = 1"))
+        return counts
+
+    monkeypatch.setattr(copies, "_copy", careless)
+    with pytest.raises(CopyFailed, match="messages"):
+        await asyncio.to_thread(restore, empty, file)
+    assert not any(contents(empty).values())
+
+
+# The command line.
+
+
+async def bot(*words: str, **settings: str) -> tuple[int, str]:
+    """`python -m bot …`: the exit code, and what it said."""
+    environ = {"PATH": "/usr/bin:/bin", "SANDBOX": "no", **settings}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *words,
+        cwd=ROOT,
+        env=environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(120):
+        told, _ = await process.communicate()
+    return process.returncode or 0, told.decode()
+
+
+async def test_the_commands_of_an_evening(tmp_path: Path, sqlite_file: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "copy.db"
+    data.mkdir()
+    shutil.copy(sqlite_file, data / "sportello.db")
+    async with echo_engine() as engine:
+        settings = {"DATA_DIR": str(data), "ENGINE_URL": engine.url}
+        code, told = await bot("check", **settings)
+        assert code == 1 and "ok     engine" in told and "wrong  database" in told and "wrong  channels" in told
+        assert (await bot("agent", "add", "anna", "Anna K.", **settings))[0] == 0
+        code, told = await bot("doctor", **settings)
+        assert code == 0 and "Nothing is stuck." in told
+        code, told = await bot("backup", str(file), **settings)
+        assert code == 0 and "1 agents" in told and "compared" in told
+        code, told = await bot("restore", str(file), **settings)
+        assert code == 1 and "--overwrite" in told
+        code, told = await bot("restore", str(file), **{**settings, "DATA_DIR": str(tmp_path / "new")})
+        assert code == 0 and "1 agents" in told
+        code, told = await bot("replay", "7", **settings)
+        assert code == 1 and "no event 7" in told
+
+
+def test_late_is_later_than_a_call_may_take() -> None:
+    from bot.flow.deliver import ECHO_WAIT
+    from bot.operations.doctor import PATIENCE
+
+    assert PATIENCE > ECHO_WAIT + timedelta(seconds=2)
