@@ -520,10 +520,12 @@ async def test_the_board_shows_a_lead_everything_and_an_agent_their_own(desk: De
     for visitor in (anna, lead):
         page = (await visitor.opens("/desk/promises")).text
         overdue, rest = page.split('id="overdue"')[1].split('id="today"')
+        assert "Il team assistenza" in rest and "Promesse scadute: 1" in (await visitor.opens("/desk")).text
         assert "bolletta" in overdue and WORDS in rest.split('id="coming"')[1] and "100%" in rest
     assert "Le promesse di tutti" in page and "Anna Kessler" in page
     own = (await bruno.opens("/desk/promises")).text
     assert WORDS not in own and "bolletta" not in own and "100%" not in own
+    assert "Promesse scadute" not in (await bruno.opens("/desk")).text
     assert "promise_not_yours" in (await bruno.posts("/desk/promises/1/kept")).goes_to
     assert (await lead.posts("/desk/promises/1/kept", {"back": "board"})).goes_to == "/desk/promises"
     assert (await desk.visitor().opens("/desk/promises")).goes_to.startswith("/desk/login")

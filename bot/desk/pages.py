@@ -72,6 +72,7 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     return {
         "listed": listed,
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
+        "overdue": promises.overdue(connection, None if lead else look.me.id, look.way.clock()),
         "waiting": waiting,
         "mine": mine,
         "to_answer": to_answer,

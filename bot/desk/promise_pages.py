@@ -159,9 +159,16 @@ async def board(look: Look) -> web.StreamResponse:
         everyone=everyone,
         board=lists,
         by_kind=_counted(tally, "kind"),
+        by_team=[{**row, "name": _team(look, row["name"])} for row in _counted(tally, "team")],
         by_person=_counted(tally, "owner_name"),
         notice=notice,
     )
+
+
+def _team(look: Look, key: str) -> str:
+    """A team's name; "" stands for the bot, which promises without a case."""
+    names = look.way.teams.get(key).name if key else {}
+    return names.get(look.words.language) or next(iter(names.values()), "")
 
 
 def _counted(tally: Sequence[Row[Any]], column: str) -> list[dict[str, Any]]:

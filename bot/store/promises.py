@@ -192,16 +192,23 @@ def board(connection: Connection, agent_id: int | None, until: datetime, *, limi
 
 
 def tally(connection: Connection, agent_id: int | None, since: datetime) -> list[Row[Any]]:
-    """How many were kept, broken and withdrawn since then, per kind and per who looked after them."""
-    name = func.coalesce(agents.c.name, "")
+    """How many were kept, broken and withdrawn since then, per kind, team ("" for the bot) and who had them."""
+    name, team = func.coalesce(agents.c.name, ""), func.coalesce(cases.c.team, "")
     query = (
-        select(_p.kind, name.label("owner_name"), _p.state, func.count().label("number"))
+        select(_p.kind, team.label("team"), name.label("owner_name"), _p.state, func.count().label("number"))
         .outerjoin(cases, cases.c.id == _p.case_id)
         .outerjoin(agents, agents.c.id == OWNER_ID)
         .where(_p.state.in_([KEPT, BROKEN, WITHDRAWN]), _p.settled_at >= since)
-        .group_by(_p.kind, name, _p.state)
+        .group_by(_p.kind, team, name, _p.state)
     )
     return list(connection.execute(query.where(_of(agent_id)) if agent_id is not None else query))
+
+
+def overdue(connection: Connection, agent_id: int | None, now: datetime) -> int:
+    """How many open promises are overdue; only one agent's when given."""
+    query = select(func.count()).select_from(promises).outerjoin(cases, cases.c.id == _p.case_id)
+    query = query.where(_p.state == OPEN, _p.due_at <= now)
+    return connection.execute(query.where(_of(agent_id)) if agent_id is not None else query).scalar() or 0
 
 
 def history(connection: Connection, promise_id: int) -> list[Row[Any]]:
