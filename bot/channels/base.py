@@ -163,6 +163,11 @@ def split_text(text: str, limits: Limits) -> list[str]:
     return [*pieces, rest] if rest else pieces
 
 
+def numbered(quick_replies: Sequence[QuickReply], limits: Limits, abilities: Abilities) -> bool:
+    """Whether `fit` shows these as numbered lines, so that a typed number means one of them."""
+    return bool(_buttons(quick_replies, limits, abilities)[1])
+
+
 def _buttons(
     quick_replies: Sequence[QuickReply], limits: Limits, abilities: Abilities
 ) -> tuple[tuple[QuickReply, ...], str]:

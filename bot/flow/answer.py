@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from bot.channels.base import numbered
 from bot.flow.listen import by_ourselves, keep, note, tell_the_agent
 from bot.flow.meaning import meaning
 from bot.flow.scene import Scene, look, quiet
@@ -32,8 +33,11 @@ async def answer_next(way: Way, key: ConversationKey) -> bool:
     began = time.perf_counter()
     outcome = await _answer(way, key, scene)
     way.committed()
+    seconds = time.perf_counter() - began
+    way.measures.turned(outcome, seconds, (way.clock() - scene.event.received_at).total_seconds() - seconds)
     # the key names a chat: personal data, so the log has the event's number only
-    log.info("turn event=%s %s %.0f ms", scene.event.id, outcome, (time.perf_counter() - began) * 1000)
+    fields = {"event": scene.event.id, "outcome": outcome, "ms": round(seconds * 1000)}
+    log.info("turn event=%s %s %.0f ms", scene.event.id, outcome, seconds * 1000, extra={"fields": fields})
     return True
 
 
@@ -57,7 +61,8 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
         incoming = replace(incoming, sender=Sender(profile.name, incoming.sender.language or profile.language))
     if scene.status == Status.AGENT or quiet(scene.conversation, way.clock()):
         return await way.db.write(lambda connection: keep(connection, way, key, scene, incoming))
-    asked = meaning(incoming, scene.offered, channel.static_payloads)
+    listed = bool(scene.offered) and numbered(scene.offered[0], channel.limits, channel.abilities)
+    asked = meaning(incoming, scene.offered, channel.static_payloads, numbered=listed)
     if asked.startswith("#") or (scene.status == Status.WAITING and not asked.startswith("/")):
         return await way.db.write(lambda connection: by_ourselves(connection, way, key, scene, incoming, asked))
     if not asked:

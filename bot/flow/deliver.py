@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -123,18 +124,21 @@ class Delivering:
 
     async def _call(self, row: Row[Any]) -> None:
         channel = self._way.channels.get(row.channel)
+        began = time.perf_counter()
         try:
             if channel is None:
                 raise SendError("off", "the channel is switched off", permanent=True)
             delivery = await self._delivery(channel, row)
             await self._paces[row.channel].turn()
+            began = time.perf_counter()
             sent = await channel.send(delivery)
         except SendError as error:
-            await self._not_sent(row, channel, error)
+            await self._not_sent(row, channel, error, began)
         except Exception as error:
             log.exception("a channel failed, row=%s", row.id)
-            await self._not_sent(row, channel, SendError("internal", type(error).__name__, ambiguous=True))
+            await self._not_sent(row, channel, SendError("internal", type(error).__name__, ambiguous=True), began)
         else:
+            self._way.measures.called(row.channel, Sending.SENT, time.perf_counter() - began)
             now = self._way.clock()
             await self._way.db.write(lambda connection: outgoing.sent(connection, row, sent.platform_id, now))
 
@@ -194,11 +198,12 @@ class Delivering:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(picture)
 
-    async def _not_sent(self, row: Row[Any], channel: Channel | None, error: SendError) -> None:
+    async def _not_sent(self, row: Row[Any], channel: Channel | None, error: SendError, began: float) -> None:
         now = self._way.clock()
         failure = failure_of(
             error, row.attempts, row.resent, echoes=bool(channel and channel.abilities.echoes), now=now
         )
+        self._way.measures.called(row.channel, failure.state, time.perf_counter() - began)
         log.warning("row=%s attempt=%s %s: %s", row.id, row.attempts, failure.state, error.reason)
 
         def work(connection: Connection) -> None:

@@ -299,6 +299,8 @@ def requeue(
     )
     wanted = HandoffRequest(case.reason, case.topic, why or case.note)
     cases.add_packet(connection, case.id, pack(connection, way, moved, wanted), now)
+    text = way.texts.say("requeued", moved.language, name=agent.name, number=case.number)
+    say(connection, way, moved, Reply(text, (way_back(way, moved.language),)), now=now)
 
 
 def close(

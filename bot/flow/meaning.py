@@ -18,7 +18,9 @@ COMMANDS = {
 }
 
 
-def meaning(incoming: Incoming, offered: Sequence[Sequence[QuickReply]], known: frozenset[str]) -> str:
+def meaning(
+    incoming: Incoming, offered: Sequence[Sequence[QuickReply]], known: frozenset[str], *, numbered: bool = False
+) -> str:
     """The question, "" where there is nothing to ask (a photo alone).
 
     `offered` are the quick replies of our last messages, the newest first; `known` payloads of buttons that stand
@@ -32,7 +34,7 @@ def meaning(incoming: Incoming, offered: Sequence[Sequence[QuickReply]], known: 
         return "/share_location"
     if incoming.contact and incoming.contact.own:
         return "/share_contact"
-    tapped = _tapped(incoming.text, offered)
+    tapped = _tapped(incoming.text, offered, numbered)
     return tapped.payload if tapped else _words(incoming.text)
 
 
@@ -45,10 +47,13 @@ def _has(quick_replies: Sequence[QuickReply], payload: str) -> bool:
     return any(q.payload == payload for q in quick_replies)
 
 
-def _tapped(text: str, offered: Sequence[Sequence[QuickReply]]) -> QuickReply | None:
-    """An older keyboard may still be on the screen, but a number means the newest list."""
+def _tapped(text: str, offered: Sequence[Sequence[QuickReply]], numbered: bool) -> QuickReply | None:
+    """An older keyboard may still be on the screen, but a number means the newest list, where it has numbers.
+
+    Without numbers "2" is an answer to what the bot asked, and must not tap the second button.
+    """
     if not text:
         return None
     if text.strip().rstrip(".)").isdigit():
-        return chosen(text, offered[0]) if offered else None
+        return chosen(text, offered[0]) if offered and numbered else None
     return next((found for one in offered if (found := chosen(text, one))), None)

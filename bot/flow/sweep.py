@@ -157,7 +157,8 @@ def _over(connection: Connection, way: Way, subject: str) -> list[ConversationKe
     ).all()
     for row in rows:
         payload = {"tell": row.tell_text, "subject": subject}
-        events_.put(connection, row.channel, [RawEvent(f"watch:{row.id}", row.chat, payload, now)], now, own=True)
+        raw = RawEvent(f"watch:{row.id}:{now.timestamp():.0f}", row.chat, payload, now)
+        events_.put(connection, row.channel, [raw], now, own=True)
     connection.execute(update(watches).where(watches.c.id.in_([row.id for row in rows])).values(state="told"))
     return [ConversationKey(row.channel, row.chat) for row in rows]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -52,13 +53,24 @@ async def bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incom
 
 async def _turn(way: Way, question: Ask) -> Turn:
     try:
-        return await way.engine.ask(question)
+        return await _timed(way, question)
     except EngineRefused:
         if not question.events:
             raise
         # a state of an older model: kept, it would refuse every later turn of this conversation too
         log.warning("engine: the dialogue's state was refused and is begun anew")
-        return await way.engine.ask(replace(question, events=[]))
+        return await _timed(way, replace(question, events=[]))
+
+
+async def _timed(way: Way, question: Ask) -> Turn:
+    began, result = time.perf_counter(), "ok"
+    try:
+        return await way.engine.ask(question)
+    except EngineDown as error:
+        result = "refused" if isinstance(error, EngineRefused) else "down"
+        raise
+    finally:
+        way.measures.asked(result, time.perf_counter() - began)
 
 
 async def _typing_soon(way: Way, key: ConversationKey) -> None:
@@ -99,6 +111,10 @@ def _keep_turn(
         return "again: the conversation moved"  # the event stays new: the next look decides afresh
     if not events.finish(connection, scene.event.id, now):
         return "done by another"
+    if turn is None and asked is None:
+        # nobody asked anything just now: no apology, the sweep comes back to it
+        messages.watch_again(connection, conversation.id, str(scene.event.payload["subject"]))
+        return "engine down: later"
     conversation = awake(connection, conversation, language, now)
     message_id = None
     if asked is not None:

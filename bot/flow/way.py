@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bot.channels.base import Channel
 from bot.flow.texts import Texts
+from bot.measures import Measures
 from bot.model.dialogue import Ask, Turn
 from bot.model.messages import ConversationKey
 from bot.model.team import Team
@@ -75,6 +76,7 @@ class Way:
     arrived: Callable[[ConversationKey], None] = lambda _key: None  # an event was stored: answer it
     teams_file: Path | None = None  # where a lead's changes are written to
     teams_version: int = 0  # of the store's versions, the one that `teams` was read from
+    measures: Measures = field(default_factory=Measures)
     outgoing: Bell = field(default_factory=Bell)
     live: Bell = field(default_factory=Bell)
 

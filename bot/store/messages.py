@@ -181,6 +181,15 @@ def facts_of(connection: Connection, conversation_id: int, since: datetime | Non
     return list(connection.execute(query.where(facts.c.at >= since) if since else query))
 
 
+def watch_again(connection: Connection, conversation_id: int, subject: str) -> None:
+    """What was to be told could not be said: look again later."""
+    connection.execute(
+        update(watches)
+        .where(watches.c.conversation_id == conversation_id, watches.c.subject == subject, watches.c.state == "told")
+        .values(state="open")
+    )
+
+
 def watch(connection: Connection, conversation_id: int, wanted: Iterable[Watch], now: datetime) -> None:
     """Keep "write to me when it is fixed", once per subject."""
     for one in wanted:
