@@ -150,7 +150,7 @@ class App:
         app = web.Application()
         for channel in way.channels.values():
             app.add_routes(channel.routes(self._receive))
-        app.add_routes(health_routes(way.db, self._engine_state))
+        app.add_routes(health_routes(way, self._engine_state))
         secure = (self.settings.public_url or "").startswith("https")
         app.add_routes(people_routes(way))
         app.add_subapp("/desk", desk_app(way, secure_cookies=secure))

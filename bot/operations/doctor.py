@@ -63,10 +63,11 @@ def _set_aside(connection: Connection) -> list[Finding]:
     )
     found = []
     for channel, problem, number, last in rows:
+        why = problem or "they could not be read"
         failed = problem is None or problem.startswith("the turn failed")
         found.append(
             Finding(
-                f"{number} events of {channel} are set aside: {problem or 'they could not be read'}; the last is {last}",
+                f"{number} events of {channel} are set aside: {why}; the last is {last}",
                 f"after a fix: `replay {last}`" if failed else "nothing: of no use to the bot",
                 stuck=failed,
             )
