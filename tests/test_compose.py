@@ -383,3 +383,22 @@ def test_a_health_check_says_no(tmp_path: Path) -> None:
     check = [sys.executable, str(ROOT / "deploy/alive.py")]
     assert subprocess.run([*check, f"http://127.0.0.1:{free_port()}/healthz"]).returncode == 1
     assert subprocess.run([*check, "nonsense"]).returncode == 1
+
+
+def test_the_manual_names_what_exists() -> None:
+    """Commands, settings, metrics and files in docs/operations.md."""
+    text = (ROOT / "docs/operations.md").read_text()
+    commands = set(re.findall(r"python -m bot ([a-z-]+)", text))
+    commands |= set(re.findall(r"^\| `([a-z]+)[ `]", text, re.MULTILINE))
+    known = set(re.findall(r'add_parser\("([a-z-]+)"', (ROOT / "bot/__main__.py").read_text()))
+    assert commands and commands <= known
+    variables = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) - {"COMPOSE_PROFILES"}
+    assert variables == set(re.findall(r"\$\{(\w+):-", (ROOT / "docker-compose.yml").read_text())) - {
+        "TELEGRAM_API_URL",
+        "GRAPH_API_VERSION",
+    }
+    metrics = "".join((ROOT / f"bot/{name}.py").read_text() for name in ("measures", "health"))
+    for metric in re.findall(r"sportello_\w+", text):
+        assert metric.removesuffix("_total") in metrics, metric
+    for file in re.findall(r"deploy/[\w.-]+", text):
+        assert (ROOT / file).exists(), file

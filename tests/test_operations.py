@@ -301,7 +301,7 @@ async def test_what_is_saved_comes_back_row_by_row(flow: World, empty: Database,
     assert file.stat().st_mode & 0o077 == 0, "it is full of personal data"
     assert [each.name for each in tmp_path.iterdir() if "backup" in each.name] == ["backup.db"]
     before = file.read_bytes()
-    assert await asyncio.to_thread(restore, empty, file) == counts
+    assert await asyncio.to_thread(restore, empty, file, scratch=tmp_path) == counts
     assert contents(empty) == contents(flow.db)
     assert file.read_bytes() == before
     with empty.engine.connect().execution_options(writer=True) as connection, connection.begin():
@@ -338,9 +338,9 @@ async def test_a_database_with_rows_is_not_overwritten_unasked(flow: World, tmp_
     await flow.writes("dopo la copia")
     later = contents(flow.db)
     with pytest.raises(CopyFailed, match="--overwrite"):
-        await asyncio.to_thread(restore, flow.db, file)
+        await asyncio.to_thread(restore, flow.db, file, scratch=tmp_path)
     assert contents(flow.db) == later
-    await asyncio.to_thread(restore, flow.db, file, overwrite=True)
+    await asyncio.to_thread(restore, flow.db, file, scratch=tmp_path, overwrite=True)
     assert contents(flow.db) == saved
 
 
@@ -362,7 +362,7 @@ async def test_what_is_no_whole_backup_is_refused(harm: str, flow: World, tmp_pa
             other.execute("DELETE FROM conversations")
     before = contents(flow.db)
     with pytest.raises(CopyFailed):
-        await asyncio.to_thread(restore, flow.db, file, overwrite=True)
+        await asyncio.to_thread(restore, flow.db, file, scratch=tmp_path, overwrite=True)
     assert contents(flow.db) == before
 
 
@@ -383,7 +383,7 @@ async def test_a_row_that_changed_on_the_way_is_noticed(
 
     monkeypatch.setattr(copies, "_copy", careless)
     with pytest.raises(CopyFailed, match="messages"):
-        await asyncio.to_thread(restore, empty, file)
+        await asyncio.to_thread(restore, empty, file, scratch=tmp_path)
     assert not any(contents(empty).values())
 
 

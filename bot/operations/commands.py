@@ -44,7 +44,10 @@ async def _copy(way: Way, options: argparse.Namespace) -> str:
         if options.command == "backup":
             counts = await asyncio.to_thread(backup, way.db, options.file)
         else:
-            counts = await asyncio.to_thread(restore, way.db, options.file, overwrite=options.overwrite)
+            scratch = way.cache.parent
+            counts = await asyncio.to_thread(
+                restore, way.db, options.file, scratch=scratch, overwrite=options.overwrite
+            )
     except CopyFailed as error:
         return str(error)
     print("\n".join(f"{number:>10} {name}" for name, number in sorted(counts.items())))

@@ -50,13 +50,13 @@ def backup(db: Database, file: Path) -> dict[str, int]:
     return counts
 
 
-def restore(db: Database, file: Path, *, overwrite: bool = False) -> dict[str, int]:
+def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False) -> dict[str, int]:
     """Fill the migrated `db` with the rows of a backup; how many of each table. Raises CopyFailed.
 
-    The backup may be of an older version: it is brought to the present tables in a copy first. All in one
-    transaction: another process sees all or nothing, and a failure leaves everything as it was.
+    The backup may be of an older version: it is brought to the present tables in a copy in `scratch` first, so the
+    file itself need only be readable. All in one transaction: another process sees all or nothing, and a failure leaves everything as it was.
     """
-    with _opened(file) as saved, saved.engine.connect() as source:
+    with _opened(file, scratch) as saved, saved.engine.connect() as source:
         try:
             with db.engine.connect().execution_options(writer=True) as target, target.begin():
                 if _holds_rows(target):
@@ -100,11 +100,12 @@ def _of_postgresql(db: Database, file: Path) -> dict[str, int]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Database]:
+def _opened(file: Path, scratch: Path) -> Iterator[Database]:
     """A copy of the backup, proven and brought to the present tables. Raises CopyFailed."""
     if not file.is_file():
         raise CopyFailed(f"There is no file {file}.")
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
         copy = Path(folder) / "copy.db"
         try:
             shutil.copyfile(file, copy)
