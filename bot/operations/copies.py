@@ -54,7 +54,8 @@ def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False)
     """Fill the migrated `db` with the rows of a backup; how many of each table. Raises CopyFailed.
 
     The backup may be of an older version: it is brought to the present tables in a copy in `scratch` first, so the
-    file itself need only be readable. All in one transaction: another process sees all or nothing, and a failure leaves everything as it was.
+    file itself need only be readable. All in one transaction: another process sees all or nothing, and a failure
+    leaves everything as it was.
     """
     with _opened(file, scratch) as saved, saved.engine.connect() as source:
         try:
