@@ -16,7 +16,7 @@ ENV PATH=/opt/bot/bin:$PATH \
 WORKDIR /app
 COPY --from=environment /opt/bot /opt/bot
 COPY deploy/alive.py /alive.py
-COPY team*.yml ./
+COPY teams.yml ./
 COPY bot ./bot
 # Compiled here, since nothing can be written when it runs; a fresh volume takes its owner from /data.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/bot bot \
