@@ -13,6 +13,8 @@ from editors.yaml_lines import Document, Unreadable, read
 
 FOLDERS = ("domain", "nlu", "stories", "tests/content")
 LANGUAGES = ("it", "en")
+#: Its examples are no topic: they teach the bot where its topics end (see engine/intents.py).
+BACKGROUND = "nlu_fallback"
 #: Top-level keys and what stands under them. Another shape would make every later check stumble.
 SHAPES: dict[str, dict[str, type]] = {
     "domain": {"intents": list, "entities": list, "slots": dict, "responses": dict, "forms": dict, "actions": list},

@@ -2,7 +2,8 @@
 
     .venv-engine/bin/python -m editors.crossed <folder for vectors> < question.json > answer.json
 
-Question: {"texts", "topics", "aside": {name: [texts]}, "options": the classifier's own of config.yml}. Each text is
+Question: {"texts", "topics", "background": [texts that are no topic], "aside": {name: [texts]}, "options": the
+classifier's own of config.yml}. Each text is
 tried by a model trained on the other four fifths, with the engine's own code; what stands aside by the model of
 everything. Answer: {"tried": [...], "aside": {name: [...]}, "near": [[i, j, cosine]], "thresholds": {...}} where each
 tried text is {"ranking": [[topic, probability], ...], "score", "outcome", "near": index of the closest example of that
@@ -22,7 +23,7 @@ import numpy as np
 
 from engine.calibration import ENOUGH, Limits, limits, scores, tried
 from engine.encoder import encode, encoder_id
-from engine.intents import Topics, fit
+from engine.intents import BACKGROUND, Topics, fit
 from engine.understanding import Judgement, Model
 
 #: Cosine from which two examples are worth a look; what is told is decided by who asks.
@@ -33,18 +34,24 @@ RANKED = 4
 def main() -> None:
     """One question from standard input, its answer to standard output."""
     question = json.load(sys.stdin)
-    answer = crossed(question["texts"], question["topics"], question["aside"], Path(sys.argv[1]), question["options"])
+    answer = crossed(
+        question["texts"], question["topics"], question["background"], question["aside"], Path(sys.argv[1]),
+        question["options"],
+    )
     json.dump(answer, sys.stdout, ensure_ascii=False)
 
 
 def crossed(
-    texts: list[str], topics: list[str], aside: dict[str, list[str]], folder: Path, options: dict[str, float]
+    texts: list[str], topics: list[str], background: list[str], aside: dict[str, list[str]], folder: Path,
+    options: dict[str, float],
 ) -> dict[str, Any]:
     """See above. Needs at least two topics."""
-    known = remembered([*texts, *(text for some in aside.values() for text in some)], folder)
-    vectors = np.stack([known[text] for text in texts])
-    parts = list(tried(texts, vectors, topics))
-    whole = fit(texts, vectors, topics)
+    taught, labels = [*texts, *background], [*topics, *[BACKGROUND] * len(background)]
+    known = remembered([*taught, *(text for some in aside.values() for text in some)], folder)
+    shown = np.stack([known[text] for text in taught])
+    vectors = shown[: len(texts)]
+    parts = list(tried(taught, shown, labels))
+    whole = fit(taught, shown, labels)
     found = limits_of(parts, whole.names, texts, vectors, topics, options)
     model = Model(whole, found)
     learned = [as_data(one) for one in model.judge(texts, vectors)]

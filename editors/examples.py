@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
-from editors.content import LANGUAGES, Content, Example
+from editors.content import BACKGROUND, LANGUAGES, Content, Example
 from editors.sentences import Mistake
 
 #: With fewer examples of an intent that customers type, the model guesses; by language.
@@ -52,7 +52,7 @@ def _blocks(content: Content) -> Iterator[Mistake]:
             if intent in told:
                 continue
             told.add(intent)
-            if intent not in content.intents:
+            if intent not in content.intents and intent != BACKGROUND:
                 yield source.mistake("unlisted_intent", *at, intent=intent)
             for each, fewest in FEWEST.items():
                 count = counts[intent, each]

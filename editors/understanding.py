@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from editors.content import LANGUAGES, Content, Example
+from editors.content import BACKGROUND, LANGUAGES, Content, Example
 from editors.examples import plain
 from editors.sentences import Mistake
 
@@ -83,12 +83,15 @@ class Understanding:
 def understand(content: Content) -> Understanding:
     """The model's view of this content. Seconds the first time, nothing when nothing changed. Raises NoModel."""
     examples = [example for example in content.examples if example.language in LANGUAGES]
+    background = [example.text for example in examples if example.intent == BACKGROUND]
+    examples = [example for example in examples if example.intent != BACKGROUND]
     held_out = [(t, topic, lang) for topic, lang, t in _aside(content.root / "tests/intents/held_out.yml")]
     held_out = [one for one in held_out if one[1] in content.intents]
     beyond = [(t, "", lang) for _, lang, t in _aside(content.root / "tests/intents/out_of_scope.yml")]
     question = {
         "texts": [example.text for example in examples],
         "topics": [example.intent for example in examples],
+        "background": background,
         "aside": {"held_out": [one[0] for one in held_out], "out_of_scope": [one[0] for one in beyond]},
         "options": options(HOME / "config.yml"),
     }

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 from tqdm import tqdm
 
-from engine.intents import Topics, fit
+from engine.intents import BACKGROUND, Topics, fit
 
 FOLDS = 5
 #: From this many sentences on, one quarter tells as much as all five fifths, in a fifth of the time.
@@ -48,7 +48,10 @@ def scores(probabilities: Any, nearness: Any) -> Any:
 
 
 def folds(labels: Sequence[str]) -> Any:
-    """The fold of each sentence, every topic spread over all; -1 for the only sentence of a topic: always shown."""
+    """The fold of each sentence, every topic spread over all.
+
+    -1 for what is always shown: the only sentence of a topic, and the background.
+    """
     order = np.random.default_rng(0).permutation(len(labels))
     seen: dict[str, list[int]] = {}
     for index in order:
@@ -56,7 +59,7 @@ def folds(labels: Sequence[str]) -> Any:
     fold = np.full(len(labels), -1)
     start = 0
     for name in sorted(seen):
-        if len(seen[name]) > 1:
+        if len(seen[name]) > 1 and name != BACKGROUND:
             fold[seen[name]] = (np.arange(len(seen[name])) + start) % FOLDS
             start += len(seen[name])
     return fold
@@ -74,7 +77,7 @@ def tried(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> Iterator
 
 def learn(texts: Sequence[str], vectors: Any, labels: Sequence[str], *, refused: float, asked: float) -> Limits:
     """The limits at which about `refused` of the good questions are refused and `asked` of the right answers asked."""
-    names = sorted(set(labels))
+    names = sorted(set(labels) - {BACKGROUND})
     if len(names) < 2:
         return Limits()
     found = np.full((len(labels), len(names)), 0.0)

@@ -29,6 +29,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from engine.encoder import encode, encoder_id
 from engine.featurizer import SentenceFeaturizer
+from engine.intents import BACKGROUND
 from engine.understanding import CLOSE, SURE, Judgement, Model
 
 logger = logging.getLogger(__name__)
@@ -83,9 +84,9 @@ class TopicClassifier(GraphComponent, IntentClassifier):
             return cls(config, model_storage, resource)
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Learn from all examples that have a text; a topic may have a single one."""
+        """Learn from all examples that have a text; a topic may have a single one, and `nlu_fallback` is none."""
         examples = [each for each in training_data.intent_examples if (each.get(TEXT) or "").strip()]
-        if not examples:
+        if all(each.get(INTENT) == BACKGROUND for each in examples):
             logger.warning("There are no examples to learn intents from.")
             return self._resource
         texts = [each.get(TEXT) for each in examples]

@@ -24,6 +24,8 @@ MEANING_C, SPELLING_C = 30.0, 1.0
 STEPS = 40
 #: Turns the margins of the spelling model into shares; a smaller value makes its opinions stronger.
 SPELLING_TEMPERATURE = 0.35
+#: Examples of this intent are no topic: they show where the topics end. Rasa's name for what was not understood.
+BACKGROUND = "nlu_fallback"
 #: How many of the nearest training sentences tell whether a message is like anything ever shown.
 NEIGHBOURS = 3
 
@@ -42,7 +44,8 @@ class Linear:
 
 @dataclass(frozen=True)
 class Topics:
-    """The two trained models and the training sentences' vectors. All topics in the order of `names`."""
+    """The two trained models and the vectors of the topics' sentences. Columns in the order of `names`; the models
+    have one column more, the last, when they were shown a background."""
 
     names: tuple[str, ...]
     meaning: Linear
@@ -51,8 +54,9 @@ class Topics:
     shown: Any
 
     def probabilities(self, texts: Sequence[str], vectors: Any) -> Any:
-        """Averaged opinions, not yet calibrated: shape (texts, topics), rows sum to 1."""
-        return self.fuse(self.meaning.margins(vectors), self.spelling.margins(self.views.vectors(texts)))
+        """Averaged opinions, not yet calibrated: shape (texts, topics). What is missing to 1 in a row is background."""
+        shares = self.fuse(self.meaning.margins(vectors), self.spelling.margins(self.views.vectors(texts)))
+        return shares[:, : len(self.names)]
 
     @staticmethod
     def fuse(meaning: Any, spelling: Any) -> Any:
@@ -67,19 +71,25 @@ class Topics:
 
 
 def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> Topics:
-    """Train on these sentences; `vectors` has one row a text. One topic alone is possible, none is not."""
-    names = tuple(sorted(set(labels)))
+    """Train on these sentences; `vectors` has one row a text. One topic alone is possible, none is not.
+
+    Sentences labelled BACKGROUND teach what is none of the topics.
+    """
+    ours = np.array([label != BACKGROUND for label in labels])
+    names = tuple(sorted({label for label in labels if label != BACKGROUND}))
+    # the last in any order, so that it can be cut off
+    labels = [label if label != BACKGROUND else "\U0010ffff" for label in labels]
     views = Spelling.learn(texts)
     rows = views.vectors(texts)
-    if len(names) == 1:
+    if len(set(labels)) == 1:
         nothing = np.zeros(1)
         return Topics(names, Linear(np.zeros((vectors.shape[1], 1)), nothing),
-                      Linear(np.zeros((rows.shape[1], 1)), nothing), views, vectors)
+                      Linear(np.zeros((rows.shape[1], 1)), nothing), views, vectors[ours])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         meaning = LogisticRegression(C=MEANING_C, max_iter=STEPS).fit(vectors, labels)
         spelling = LinearSVC(C=SPELLING_C, random_state=0).fit(rows, labels)
-    return Topics(names, _linear(meaning), _linear(spelling), views, vectors)
+    return Topics(names, _linear(meaning), _linear(spelling), views, vectors[ours])
 
 
 def _linear(model: Any) -> Linear:
