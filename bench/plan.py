@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from bench.processes import (
     ROOT,
     Memory,
     Process,
+    busy_seconds,
     environment,
     free_ports,
     memory,
@@ -63,6 +65,7 @@ class Found:
     acks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     memory: dict[str, dict[str, Memory]] = field(default_factory=dict)
     starts: dict[str, float] = field(default_factory=dict)
+    others: list[float] = field(default_factory=list)  # cores that strangers used during each round at saturation
 
 
 class Customers:
@@ -79,6 +82,7 @@ class Customers:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.pid = self._process.pid
         self.platform_port = int(self._line()["port"])
 
     def _line(self) -> dict[str, Any]:
@@ -203,6 +207,8 @@ class Plan:
         for number in range(s.closed_rounds):
             for name, side in sides.items():
                 pids = side.pids
+                ours = [customers.pid, *(pid for each in pids.values() for pid in each)]
+                began, strangers = time.perf_counter(), busy_seconds() - processor_seconds(ours)
                 before = {part: processor_seconds(p) for part, p in pids.items()}
                 result = self._step(
                     f"{name} at saturation, round {number + 1}",
@@ -217,6 +223,8 @@ class Plan:
                 )
                 messages = max(result["all"], 1)
                 used = {part: (processor_seconds(p) - before[part]) * 1000 / messages for part, p in pids.items()}
+                strangers = busy_seconds() - processor_seconds(ours) - strangers
+                self.found.others.append(max(strangers / (time.perf_counter() - began), 0))
                 self.found.closed.setdefault(name, []).append({**result, "processor": used})
 
     def _open(self, customers: Customers, name: str, side: Bot | Stock) -> None:

@@ -68,6 +68,7 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
             ["", "load", "answered/s", "p50 ms", "p95 ms", "p99 ms", "answered", "failed"],
             [*_open_rows(found), *_closed_rows(found)],
         ),
+        _strangers(found),
         "Processor time per message at saturation, in ms (median of the rounds); two cores give 2,000 ms a second:",
         table(["", "bot", "engine", "actions", "together"], _processor_rows(found)),
     ]
@@ -88,7 +89,7 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
         table(["", "process", "RSS", "PSS"], _memory_rows(found)),
         table(["", "start until ready"], [[NAMES[name], f"{s:.1f} s"] for name, s in found.starts.items()]),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(filter(None, sections)) + "\n"
 
 
 def _explain(scale: Scale) -> str:
@@ -101,6 +102,14 @@ def _explain(scale: Scale) -> str:
         f"median of {scale.closed_rounds} rounds, both sides by turns. Customers change after ten messages. "
         "`200 []` of stock Rasa counts as failed."
     )
+
+
+def _strangers(found: Found) -> str:
+    if not found.others:
+        return ""
+    low, high = min(found.others), max(found.others)
+    doubt = " **Too busy to trust the numbers: run again when it is quiet.**" if high > 0.3 else ""
+    return f"Other programs used {low:.1f} to {high:.1f} cores during the rounds at saturation.{doubt}"
 
 
 def _open_rows(found: Found) -> Iterable[list[str]]:
