@@ -47,7 +47,7 @@ def test_every_intent_of_the_product_has_examples() -> None:
     assert named == set(
         "greet goodbye thank affirm deny ask_bot ask_human request_pin store_hours find_store line_status report_fault"
         " activation_status technician_appointment bill_question price_availability complaint case_status"
-        " privacy_request".split()
+        " privacy_request nlu_fallback".split()
     )
 
 
