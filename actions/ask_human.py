@@ -16,7 +16,7 @@ NO_TOPIC = frozenset(
 
 
 class AskHuman(CareAction):
-    """Hands over: what the customer is told comes from the bot itself. An open form ends: the person takes it from there."""
+    """Hands over; what the customer is told comes from the bot itself. An open form ends: the person goes on."""
 
     topic: ClassVar[str] = "ask_human"
 
