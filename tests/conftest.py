@@ -12,7 +12,7 @@ from bot.child import port_is_free
 from bot.children import Children, ChildrenSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ("no_skips", "databases", "flow_support", "desk_support")
+pytest_plugins = ("tests.no_skips", "tests.databases", "tests.flow_support", "tests.desk_support")
 
 
 def free_port() -> int:

@@ -14,7 +14,6 @@ from typing import Any
 import pytest_asyncio
 from aiohttp import CookieJar, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
-from flow_support import CHAT, Platform, World, turn
 from PIL import Image
 from sqlalchemy import Row
 
@@ -25,6 +24,7 @@ from bot.desk.pictures import initials
 from bot.model.errors import SendError
 from bot.model.messages import Attachment
 from bot.store import agents
+from tests.flow_support import CHAT, Platform, World, turn
 
 PASSWORD = "una-password-lunga"
 AS_SCRIPT = {"Accept": "application/json"}

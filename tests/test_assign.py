@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_support import CHAT, SUNDAY, World, turn, with_abilities, world
 from sqlalchemy import Connection, Row
 
 from bot.flow import assign, handoff, transfer
@@ -19,6 +18,7 @@ from bot.model.errors import Refused
 from bot.store import agents, decisions, presence
 from bot.store import tables as t
 from bot.store.database import Database
+from tests.flow_support import CHAT, SUNDAY, World, turn, with_abilities, world
 
 
 async def change(flow: World, person: Row[Any], **more: Any) -> None:

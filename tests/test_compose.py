@@ -22,13 +22,13 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import free_port
-from databases import Postgres
 
 from bot.children import Children, ChildrenSettings
 from bot.flow.deliver import LEASE
 from bot.settings import SECRETS, read_settings
 from bot.training import Content, train
+from tests.conftest import free_port
+from tests.databases import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flow_support import CHAT, TUESDAY, World, turn, with_abilities, world
 
 from bot.channels.base import Delivery
 from bot.flow import deliver, handoff
@@ -18,6 +17,7 @@ from bot.model.replies import Reply
 from bot.model.states import Sending
 from bot.store.database import Database
 from bot.store.tables import outgoing
+from tests.flow_support import CHAT, TUESDAY, World, turn, with_abilities, world
 
 SLOW_DOWN = SendError("limit", "429", retry_after=30)
 TIME_OUT = SendError("timeout", "no answer", ambiguous=True)

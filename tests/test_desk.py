@@ -6,13 +6,13 @@ import io
 from typing import Any
 
 import pytest
-from desk_support import AS_SCRIPT, PASSWORD, DeskWorld, png
 from PIL import Image
 from sqlalchemy import select
 
 from bot.desk import first_agents
 from bot.store import agents
 from bot.store.tables import sessions
+from tests.desk_support import AS_SCRIPT, PASSWORD, DeskWorld, png
 
 # what PostgreSQL could do differently is in test_desk_work.py
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

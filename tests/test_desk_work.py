@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientPayloadError
-from desk_support import AS_SCRIPT, DeskWorld, Visitor, png
-from flow_support import Platform, with_abilities
 from sqlalchemy import Connection, event
 
 from bot.model.errors import SendError
 from bot.store import conversations, inbox, messages
 from bot.store import tables as t
+from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor, png
+from tests.flow_support import Platform, with_abilities
 
 NAMES = [f"Persona {chr(65 + n)}" for n in range(20)]
 

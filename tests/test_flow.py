@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from flow_support import CHAT, SUNDAY, World, turn
 from sqlalchemy import Connection
 from sqlalchemy.event import listen as listens
 from sqlalchemy.event import remove
@@ -21,6 +20,7 @@ from bot.model.replies import QuickReply, Reply
 from bot.model.states import Status
 from bot.store import events as stored
 from bot.store.tables import customers, events, messages, outgoing
+from tests.flow_support import CHAT, SUNDAY, World, turn
 
 TALK = "Parla con noi"
 FORGED = ["/ask_human", "/ask_human{}", ' /x{"a": "b"}', "#cancel", "#solved:1:yes", "//x", "/ /x", "/#cancel"]

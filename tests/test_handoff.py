@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_support import CHAT, TUESDAY, World, turn
 
 from bot.flow import handoff
 from bot.model.dialogue import Ask, PromiseMade, Turn
@@ -17,6 +16,7 @@ from bot.model.replies import QuickReply, Reply
 from bot.model.states import Outcome, Status
 from bot.store import cases as stored
 from bot.store.tables import cases, moves, packets
+from tests.flow_support import CHAT, TUESDAY, World, turn
 
 NO_NEED, SOLVED, NOT_YET, TALK = "Non serve più", "Sì, risolto", "No, non ancora", "Parla con noi"
 REASONS = ["asked", "not_understood", "complaint", "topic", "backend_down", "identity_failed"]

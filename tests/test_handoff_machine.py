@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import migrated_file
-from flow_support import Platform, World, turn, with_abilities, world
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -33,6 +31,8 @@ from bot.model.replies import Reply
 from bot.model.states import Outcome, Status
 from bot.store.database import Database
 from bot.store.tables import cases, events, messages, moves, outgoing
+from tests.databases import migrated_file
+from tests.flow_support import Platform, World, turn, with_abilities, world
 
 CHATS, AGENTS = ("1", "2"), (0, 1)
 PROBLEMS: dict[str, SendError | None] = {

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from flow_support import World, turn
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
@@ -21,6 +20,7 @@ from bot.measures import OUTCOMES, Measures, outcome_of
 from bot.model.errors import SendError
 from bot.model.states import Sending
 from bot.store.tables import outgoing
+from tests.flow_support import World, turn
 
 DASHBOARD: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parent.parent / "deploy/grafana-dashboard.json").read_text()

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bot_process import BotProcess, EchoEngine, echo_engine
-from conftest import free_port
 from sqlalchemy import select
 
 from bot.sandbox import Sandbox
 from bot.store.database import Database
 from bot.store.tables import events, messages, outgoing
+from tests.bot_process import BotProcess, EchoEngine, echo_engine
+from tests.conftest import free_port
 
 KILLS = int(os.environ.get("SPORTELLO_KILLS", "5"))
 CUSTOMERS, PAUSE = 4, 0.25  # of each platform; seconds between two messages of one, on average

@@ -14,10 +14,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from bot_process import ROOT, echo_engine
-from conftest import free_port
-from databases import Postgres
-from flow_support import World, turn
 from sqlalchemy import insert, select, text, update
 
 from bot.channels.messenger import MessengerChannel, MessengerSettings
@@ -33,6 +29,10 @@ from bot.sandbox import Sandbox
 from bot.store.database import Database
 from bot.store.migrate import migrate
 from bot.store.tables import events, live, metadata, outgoing
+from tests.bot_process import ROOT, echo_engine
+from tests.conftest import free_port
+from tests.databases import Postgres
+from tests.flow_support import World, turn
 
 
 async def findings(flow: World) -> list[Finding]:

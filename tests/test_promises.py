@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import yaml
 from alembic import command
-from desk_support import AS_SCRIPT, DeskWorld, Visitor, png
-from flow_support import TUESDAY, World, turn, with_abilities, world
 from sqlalchemy import Connection
 
 from bot.flow import handoff, promises
@@ -27,6 +25,8 @@ from bot.store.database import Database
 from bot.store.migrate import _config, migrate
 from bot.store.tables import promise_changes
 from bot.store.tables import promises as table
+from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor, png
+from tests.flow_support import TUESDAY, World, turn, with_abilities, world
 
 GALLERY = Path(__file__).parent / "promises"
 TOMORROW_13 = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)  # 13:00 in Rome

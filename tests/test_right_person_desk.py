@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from desk_support import AS_SCRIPT, DeskWorld, Visitor
-from flow_support import CHAT, TEAMS
 
 from bot.flow import assign
 from bot.flow.teams import fresh, take_in
 from bot.store import agents
 from bot.store import tables as t
+from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor
+from tests.flow_support import CHAT, TEAMS
 
 
 async def reports(visitor: Visitor, idle: int = 0, **more: Any) -> None:

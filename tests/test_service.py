@@ -21,8 +21,6 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from bot_process import OURS, BotProcess, EchoEngine, echo_engine
-from conftest import free_port
 from sqlalchemy import func, select
 
 from bot.app import App
@@ -34,6 +32,8 @@ from bot.settings import read_settings
 from bot.store import agents, conversations
 from bot.store.tables import cases, events, messages, outgoing, packets
 from bot.store.tables import conversations as talks
+from tests.bot_process import OURS, BotProcess, EchoEngine, echo_engine
+from tests.conftest import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

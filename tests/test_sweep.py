@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flow_support import SUNDAY, TUESDAY, World, turn
 from sqlalchemy import insert
 
 from bot.dialogue import EngineDown
@@ -14,6 +13,7 @@ from bot.flow.sweep import nobody_came, promises_due, retention, sweep, watched
 from bot.model.dialogue import Ask, PromiseMade, Turn, Watch
 from bot.model.states import Status
 from bot.store.tables import agents, events, live, sessions, watches
+from tests.flow_support import SUNDAY, TUESDAY, World, turn
 
 FIXED = Watch("incident:1", '/check_incident{"incident": "1"}', '/incident_fixed{"incident": "1"}')
 

@@ -8,12 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from flow_support import CARE, TEAMS
 
 from bot.flow.texts import Texts
 from bot.model.choosing import Choice, Person, Wanted, choose, goes_to_the_lead
 from bot.model.team import Team, when
 from bot.model.teams import Teams, teams_from, teams_of
+from tests.flow_support import CARE, TEAMS
 
 ROME = ZoneInfo("Europe/Rome")
 SPLIT = {**CARE, "hours": {"monday": ["14:00-19:00", "08:30-13:00"]}}

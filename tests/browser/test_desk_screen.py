@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from desk_support import PASSWORD, DeskWorld, Visitor
-from flow_support import world
 from playwright.async_api import Browser, Page, expect
 
 from bot.desk.look import COOKIE
 from bot.store.database import Database
 from bot.store.tables import metadata
+from tests.desk_support import PASSWORD, DeskWorld, Visitor
+from tests.flow_support import world
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

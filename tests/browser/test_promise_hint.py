@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from desk_support import DeskWorld
 from playwright.async_api import expect
-from test_desk_screen import Opens, opens, served  # noqa: F401
+from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
 
 from bot.store.tables import promises
+from tests.desk_support import DeskWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

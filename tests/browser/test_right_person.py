@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from desk_support import DeskWorld
 from playwright.async_api import expect
-from test_desk_screen import Opens, opens, served  # noqa: F401
+from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
 
 from bot.flow.assign import offers
 from bot.store.tables import presence
+from tests.desk_support import DeskWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
