@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import expect
-from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
 
 from bot.store.tables import promises
+from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
 from tests.desk_support import DeskWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 from playwright.async_api import expect
-from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
 
 from bot.flow.assign import offers
 from bot.store.tables import presence
+from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
 from tests.desk_support import DeskWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
