@@ -43,8 +43,12 @@ def calibrated(probabilities: Any, temperature: float) -> Any:
 
 
 def scores(probabilities: Any, nearness: Any) -> Any:
-    """How well the model knows what it is talking about, from the uncalibrated probabilities: between -2 and 3."""
-    return probabilities.max(axis=1) + NEARNESS_WEIGHT * nearness
+    """How well the model knows what it is talking about, from the uncalibrated probabilities: between -3 and 3.
+
+    What is missing to 1 in a row is the background's share, and speaks against every topic.
+    """
+    background = 1 - probabilities.sum(axis=1)
+    return probabilities.max(axis=1) - background + NEARNESS_WEIGHT * nearness
 
 
 def folds(labels: Sequence[str]) -> Any:

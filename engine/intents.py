@@ -44,8 +44,10 @@ class Linear:
 
 @dataclass(frozen=True)
 class Topics:
-    """The two trained models and the vectors of the topics' sentences. Columns in the order of `names`; the models
-    have one column more, the last, when they were shown a background."""
+    """The two trained models and the vectors of the topics' sentences.
+
+    Columns in the order of `names`; the models have one more, the last, when they were shown a background.
+    """
 
     names: tuple[str, ...]
     meaning: Linear
