@@ -1,0 +1,122 @@
+"""Run by tests/test_intents.py in the engine's Python: the engine's components as Rasa drives them. Prints JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphSchema
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.resource import Resource
+from rasa.engine.training.fingerprinting import calculate_fingerprint_key
+from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from engine.calibration import limits
+from engine.classifier import TopicClassifier
+from engine.encoder import encode
+from engine.featurizer import SentenceFeaturizer
+
+CONTEXT = ExecutionContext(GraphSchema({}), "test")
+ODD = {
+    "empty": "", "blank": " \n\t ", "emoji": "😀👍🏽", "long": "quando apre il negozio? " * 171, "null": "\0\0",
+    "null inside": "orari\0negozio", "script": "ሱቁ መቼ ይከፈታል", "half": "a\ud800b", "one word": "x" * 4096,
+}
+
+
+class Bot:
+    """Featurizer and classifier on a folder of their own."""
+
+    def __init__(self, folder: Path, **config: float) -> None:
+        folder.mkdir(parents=True)
+        self.storage, self.resource = LocalModelStorage(folder), Resource("topics")
+        self.config = {**TopicClassifier.get_default_config(), **config}
+        self.featurizer = SentenceFeaturizer.create(
+            SentenceFeaturizer.get_default_config(), self.storage, Resource("sentences"), CONTEXT
+        )
+        self.classifier = TopicClassifier.create(self.config, self.storage, self.resource, CONTEXT)
+
+    def train(self, examples: list[tuple[str, str]]) -> Bot:
+        """Train and load again, as after a restart."""
+        data = TrainingData([Message({TEXT: text, INTENT: intent}) for text, intent in examples])
+        self.classifier.train(self.featurizer.process_training_data(data))
+        self.classifier = TopicClassifier.load(self.config, self.storage, self.resource, CONTEXT)
+        return self
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """What Rasa would give as the parse."""
+        message = Message({TEXT: text})
+        self.classifier.process(self.featurizer.process([message]))
+        return message.as_dict(only_output_properties=True)
+
+
+def small(folder: Path) -> dict[str, Any]:
+    """Bots with next to nothing to learn from."""
+    sets = {
+        "none": [], "one topic": [("ciao", "greet"), ("salve", "greet")], "one example": [("ciao", "greet")],
+        "single": [("ciao", "greet"), ("quando apre?", "store_hours"), ("a che ora chiudete", "store_hours")],
+        "no text": [("", "greet"), ("ciao", "greet"), ("il negozio è aperto?", "store_hours")],
+    }
+    return {name: Bot(folder / name).train(examples).parse("ciao") for name, examples in sets.items()}
+
+
+def shipped(folder: Path, examples: list[tuple[str, str]]) -> dict[str, Any]:
+    """A bot with these examples."""
+    bot = Bot(folder, refused=0.05).train(examples)
+    before = bot.classifier._model
+    files = sorted(path for path in (folder / "topics").rglob("*") if path.is_file())
+    pickled = [
+        name for path in files if path.suffix == ".npz"
+        for name in zipfile.ZipFile(path).namelist()
+        if np.load(io.BytesIO(zipfile.ZipFile(path).read(name)), allow_pickle=False).dtype == object
+    ]
+    again = Bot(folder.with_name("again"), refused=0.05).train(examples)
+    strict = Bot(folder.with_name("strict"), refused=0.2).train(examples)
+    return {
+        "files": [path.name for path in files], "pickled": pickled,
+        "odd": {name: bot.parse(text) for name, text in ODD.items()},
+        "same": again.parse("dove siete a Roma?") == bot.parse("dove siete a Roma?"),
+        "limits": [before.limits.sure, strict.classifier._model.limits.sure],
+        "parsed": {text: bot.parse(text) for text in json.loads(sys.argv[1])},
+    }
+
+
+def fingerprints() -> list[str]:
+    """The key of the same node, and of another one with another setting."""
+    configs = [{"refused": 0.03, "asked": 0.03}, {"refused": 0.03, "asked": 0.03}, {"refused": 0.1, "asked": 0.03}]
+    return [calculate_fingerprint_key(TopicClassifier, config, {}) for config in configs]
+
+
+def calibration() -> dict[str, float]:
+    """Limits of answers that are right exactly as often as a known temperature says."""
+    random = np.random.default_rng(1)
+    margins = random.normal(size=(6000, 4)) * 2
+    shares = np.exp(margins) / np.exp(margins).sum(axis=1, keepdims=True)
+    truth = np.array([random.choice(4, p=row) for row in shares])
+    flat = shares**0.4 / (shares**0.4).sum(axis=1, keepdims=True)
+    known = random.uniform(size=6000)
+    found = limits(flat, known, truth, refused=0.05, asked=0.1)
+    return {"temperature": found.temperature, "sure": found.sure, "close": found.close}
+
+
+def main() -> None:
+    """All of it."""
+    examples = [(text, intent) for text, intent in json.load(sys.stdin)]
+    with tempfile.TemporaryDirectory() as folder:
+        vectors = encode(["ciao", "ciao", "arrivederci"])
+        print(json.dumps({
+            "small": small(Path(folder) / "small"), "shipped": shipped(Path(folder) / "shipped", examples),
+            "fingerprints": fingerprints(), "calibration": calibration(),
+            "lengths": np.linalg.norm(vectors, axis=1).tolist(), "equal": bool((vectors[0] == vectors[1]).all()),
+        }))
+
+
+if __name__ == "__main__":
+    main()
