@@ -50,7 +50,9 @@ class Words:
             return ", ".join(f"{k}: {self.value(v)}" for k, v in value.items())
         if isinstance(value, list):
             return ", ".join(self.value(v) for v in value)
-        return str(value)
+        text = str(value)
+        # codes that the content uses for its own choices, as people say them
+        return self(f"value.{text}") if self.texts.has(f"value.{text}") else text
 
     def clock(self, moment: datetime) -> str:
         """The time of day where the team is."""

@@ -27,7 +27,7 @@ def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: Hando
         "reason": wanted.reason,
         "topic": wanted.topic,
         "note": wanted.note,
-        "first_words": next((row.text for row in said if row.text and not row.text.startswith("/")), ""),
+        "first_words": _first_words(said),
         "collected": [{"name": f.name, "value": f.value, "message_id": f.message_id} for f in facts],
         "do_not_ask": [f.name for f in facts],
         "attempts": _attempts(story),
@@ -66,6 +66,12 @@ def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: Hando
         if window and conversation.last_customer_at
         else None,
     }
+
+
+def _first_words(said: list[Row[Any]]) -> str:
+    """What the customer came for: a command, a hello or a tap on "get started" says nothing of it."""
+    words = [row for row in said if row.text and not row.text.startswith("/")]
+    return next((row.text for row in words if row.intent != "greet"), words[0].text if words else "")
 
 
 def _story(rows: list[Row[Any]]) -> list[Row[Any]]:
