@@ -7,7 +7,7 @@ close    `{"name": "nlu_fallback", "confidence": …, "outcome": "close", "candi
 unsure   `{"name": "nlu_fallback", "confidence": …, "outcome": "unsure", "candidates": []}`.
 
 As with Rasa's own FallbackClassifier, `nlu_fallback` then also stands at the head of the ranking, before all topics;
-its confidence is what the likeliest topic lacks to certainty.
+its confidence is what the likeliest topic lacks to certainty. `intent_score` is what was held against the limit.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from engine.intents import BACKGROUND
 from engine.understanding import CLOSE, SURE, Judgement, Model
 
 logger = logging.getLogger(__name__)
+#: In the parse: how well the model knows what the message is about, whatever the topic; see engine/calibration.py.
+SCORE = "intent_score"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -106,6 +108,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
             intent, ranking = described(judged)
             message.set(INTENT, intent, add_to_output=True)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+            message.set(SCORE, judged.score, add_to_output=True)
         return messages
 
 

@@ -1,0 +1,1 @@
+"""How well the intent engine understands, beside its peers: `make bench-nlu`."""
