@@ -7,7 +7,7 @@ export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help setup setup-dev run test check lint-fix content evaluate try train engine bench lock clean
+.PHONY: help setup setup-dev run test check lint-fix content evaluate try train engine bench bench-nlu lock clean
 
 help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/  /'
@@ -51,6 +51,9 @@ engine: setup  ## run the engine and its actions alone (ENGINE_PORT, default 500
 
 bench: setup-dev  ## measure, print a table and write docs/benchmarks.md
 	@$(PY) -m bench
+
+bench-nlu: setup-dev  ## how well it understands, beside its peers: docs/benchmarks-nlu.md; DATA=folder with the public sets
+	@$(PY) -m bench_nlu $(if $(DATA),--data $(DATA))
 
 lock: setup-dev  ## renew requirements/*.txt from requirements/*.in
 	@$(PY) scripts/lock.py
