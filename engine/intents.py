@@ -23,8 +23,8 @@ from engine.spelling import Spelling
 MEANING_C, SPELLING_C = 30.0, 1.0
 #: More steps cost minutes on large sets and change nothing in what it gets right.
 STEPS = 30
-#: Turn the margins of the models into shares; a smaller value makes opinions stronger.
-MEANING_TEMPERATURE, SPELLING_TEMPERATURE = 0.7, 0.35
+#: Turns the margins of the spelling model into shares; a smaller value makes its opinions stronger.
+SPELLING_TEMPERATURE = 0.35
 #: Examples of this intent are no topic: they show where the topics end. Rasa's name for what was not understood.
 BACKGROUND = "nlu_fallback"
 #: How many of the nearest training sentences tell whether a message is like anything ever shown.
@@ -58,7 +58,7 @@ class Topics:
 
     def probabilities(self, texts: Sequence[str], vectors: Any) -> Any:
         """Averaged opinions, not yet calibrated: shape (texts, topics). What is missing to 1 in a row is background."""
-        meaning = softmax(self.meaning.margins(vectors) / MEANING_TEMPERATURE, axis=1)
+        meaning = softmax(self.meaning.margins(vectors), axis=1)
         spelling = softmax(self.spelling.margins(self.views.vectors(texts)) / SPELLING_TEMPERATURE, axis=1)
         return ((meaning + spelling) / 2)[:, : len(self.names)]
 
