@@ -39,19 +39,15 @@ def bare(text: str) -> str:
     return "".join(c for c in pieces if not unicodedata.combining(c))
 
 
-def spellings(text: str) -> list[str]:
-    """The ways each sentence is shown to the encoder: with a capital letter, as a question, and bare.
-
-    To it "Non" and "non", "è" and "e", a question and a statement differ. Those who type on a phone mean no difference.
-    """
+def spellings(text: str) -> tuple[str, str]:
+    """The two ways each sentence is shown to the encoder, which knows "Non" from "non" and "è" from "e"."""
     clean = plain(text)
-    capital = clean[:1].upper() + clean[1:]
-    return [capital, capital.rstrip(" .?!") + "?", bare(text)]
+    return clean[:1].upper() + clean[1:], bare(text)
 
 
 def encoder_id() -> str:
     """Names the weights; part of the fingerprint, so that other weights mean training again."""
-    return f"{DISTRIBUTION} {version(DISTRIBUTION)}, three spellings"
+    return f"{DISTRIBUTION} {version(DISTRIBUTION)}, two spellings"
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +73,7 @@ def encode(texts: Sequence[str]) -> Any:
     rows = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
     session = _session()
     for row, text in enumerate(texts):
-        # A text at a time: the int8 scales are set per call, and a text's vector must not depend on its neighbours.
-        mean = session.run(None, {"inputs": spellings(text)})[0].mean(axis=0)
-        rows[row] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+        # One at a time: the int8 scales are set per call, and a text's vector must not depend on its neighbours.
+        row_sum = sum(session.run(None, {"inputs": [spelling]})[0][0] for spelling in spellings(text))
+        rows[row] = row_sum / max(float(np.linalg.norm(row_sum)), 1e-9)
     return rows
