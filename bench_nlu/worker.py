@@ -86,8 +86,8 @@ def spelled(folder: Path, task: dict[str, Any]) -> Callable[[str], Awaitable[Ans
     from engine.spelling import Spelling
 
     texts, labels = zip(*(pair for pair in task["train"] if pair[1] != FALLBACK), strict=True)
-    views = Spelling.learn(texts)
-    model = LinearSVC(C=SPELLING_C, random_state=0).fit(views.vectors(texts), labels)
+    views, rows = Spelling.learn(texts)
+    model = LinearSVC(C=SPELLING_C, random_state=0).fit(rows, labels)
 
     async def parse(text: str) -> Answer:
         shares = softmax(model.decision_function(views.vectors([text]))[0] / SPELLING_TEMPERATURE)

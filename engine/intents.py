@@ -81,8 +81,7 @@ def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> Topics:
     names = tuple(sorted({label for label in labels if label != BACKGROUND}))
     # the last in any order, so that it can be cut off
     labels = [label if label != BACKGROUND else "\U0010ffff" for label in labels]
-    views = Spelling.learn(texts)
-    rows = views.vectors(texts)
+    views, rows = Spelling.learn(texts)
     if len(set(labels)) == 1:
         nothing = np.zeros(1)
         return Topics(names, Linear(np.zeros((vectors.shape[1], 1)), nothing),

@@ -29,21 +29,23 @@ class Spelling:
     views: dict[str, TfidfVectorizer]
 
     @staticmethod
-    def learn(texts: Sequence[str]) -> Spelling:
-        """Which words there are and how rare each is. A text without any word is allowed, and so are only such."""
-        cleaned = [bare(text) for text in texts]
-        views = {}
-        for name, options in VIEWS.items():
-            # A vocabulary must not be empty; the bell character never survives `bare`, so it is in no text.
-            terms = _vectorizer(options, None).build_analyzer()
-            known = sorted({term for text in cleaned for term in terms(text)}) or ["\a"]
-            views[name] = _vectorizer(options, known).fit(cleaned)
-        return Spelling(views)
+    def learn(texts: Sequence[str]) -> tuple[Spelling, csr_matrix]:
+        """Which words there are and how rare each is, and the texts' own vectors.
+
+        A text without any word is allowed, and so are only such.
+        """
+        views, rows = {}, []
+        for name in VIEWS:
+            terms = [_terms(name, text) for text in texts]
+            # A vocabulary must not be empty; the bell character is in no text, since `bare` drops it.
+            views[name] = _counted(sorted({term for each in terms for term in each}) or ["\a"])
+            rows.append(views[name].fit_transform(terms))
+        return Spelling(views), csr_matrix(hstack(rows))
 
     def vectors(self, texts: Sequence[str]) -> csr_matrix:
         """One sparse row a text; each view has length 1, or 0 when it knows nothing in the text."""
-        cleaned = [bare(text) for text in texts]
-        return csr_matrix(hstack([view.transform(cleaned) for view in self.views.values()]))
+        rows = [view.transform([_terms(name, text) for text in texts]) for name, view in self.views.items()]
+        return csr_matrix(hstack(rows))
 
     def as_json(self) -> dict[str, list[str]]:
         """The words, in the order of the rarities."""
@@ -57,12 +59,24 @@ class Spelling:
     def restore(words: dict[str, list[str]], arrays: dict[str, Any]) -> Spelling:
         """The inverse of as_json and as_arrays."""
         views = {}
-        for name, options in VIEWS.items():
-            view = _vectorizer(options, words[name])
-            view.idf_ = np.asarray(arrays[f"idf_{name}"])
-            views[name] = view
+        for name in VIEWS:
+            views[name] = _counted(words[name])
+            views[name].idf_ = np.asarray(arrays[f"idf_{name}"])
         return Spelling(views)
 
 
-def _vectorizer(options: dict[str, Any], vocabulary: list[str] | None) -> TfidfVectorizer:
-    return TfidfVectorizer(**options, lowercase=False, sublinear_tf=True, vocabulary=vocabulary)
+#: What cuts a text into terms, by view.
+CUTS = {name: TfidfVectorizer(**options, lowercase=False).build_analyzer() for name, options in VIEWS.items()}
+
+
+def _terms(view: str, text: str) -> list[str]:
+    return CUTS[view](bare(text))
+
+
+def _given(terms: list[str]) -> list[str]:
+    """For texts that come already cut."""
+    return terms
+
+
+def _counted(vocabulary: list[str]) -> TfidfVectorizer:
+    return TfidfVectorizer(analyzer=_given, sublinear_tf=True, vocabulary=vocabulary)
