@@ -33,13 +33,21 @@ class Engine(Protocol):
 
 
 class Bell:
-    """Wakes everyone who waits, at once. A ring that nobody hears is lost: waiters look at the store first."""
+    """Wakes everyone who waits, at once. A ring that nobody hears is lost: waiters look at the store first.
+
+    `bot/between/bells.py` has one that is heard in every process. A ring may come without a cause (a connection
+    was lost for a while), so it never says more than "look at the store".
+    """
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake all who wait now."""
+        """Wake all who wait now; those of other processes too, where the bell is shared."""
+        self.sound()
+
+    def sound(self) -> None:
+        """Wake all who wait now in this process."""
         self._event.set()
         self._event = asyncio.Event()
 
@@ -77,6 +85,7 @@ class Way:
     teams_file: Path | None = None  # where a lead's changes are written to
     teams_version: int = 0  # of the store's versions, the one that `teams` was read from
     measures: Measures = field(default_factory=Measures)
+    inbound: Bell = field(default_factory=Bell)  # events were stored that nobody of this process works on
     outgoing: Bell = field(default_factory=Bell)
     live: Bell = field(default_factory=Bell)
 
