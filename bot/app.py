@@ -21,6 +21,8 @@ from aiohttp import web
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.between.bells import share_bells
+from bot.between.link import Link
 from bot.channels import channels
 from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramSettings
@@ -64,6 +66,7 @@ class App:
         self.credentials: list[Credentials] = []
         self.sandbox: Sandbox | None = None
         self.children: Children | None = None
+        self.link: Link | None = None  # to other processes
         self._clock = clock
         self._stack = AsyncExitStack()
 
@@ -88,6 +91,7 @@ class App:
         self._stack.callback(db.close)
         self.way = way = build_way(settings, db, self._clock)
         self._stack.push_async_callback(way.engine.close)
+        self._link(way)
         await take_in(way)
         self.credentials = await first_agents(way, demo=self.sandbox is not None) or []
         await sweep(way, everything=db.sqlite)
@@ -106,6 +110,15 @@ class App:
             if self.sandbox and isinstance(channel, MessengerChannel):
                 await channel.set_up()  # on a real Page this is a command: it changes what customers see
         self._taking_up = self._background(self._take_up())
+
+    def _link(self, way: Way) -> None:
+        """Tell other processes what they should know at once, where there is a Redis for it."""
+        if self.settings.redis_url is None:
+            return
+        self.link = link = Link(self.settings.redis_url)
+        share_bells(way, link, delivers=True)
+        self._stack.push_async_callback(link.stop)
+        link.start()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside the rest; cancelled when its turn to stop comes."""

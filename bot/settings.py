@@ -25,6 +25,8 @@ SECRETS = (
     "MESSENGER_VERIFY_TOKEN",
     "DATABASE_URL",
     "DATABASE_PASSWORD",
+    "REDIS_URL",
+    "REDIS_PASSWORD",
 )
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -49,6 +51,7 @@ class Settings:
     sandbox_port: int
     telegram: TelegramSettings | None
     messenger: MessengerSettings | None
+    redis_url: str | None = None  # what the processes of one installation tell each other; None: there is only one
     json_logs: bool = False  # a JSON object a line, for collectors; else plain lines
 
     @property
@@ -58,8 +61,8 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be seen in a log."""
-        password = urlsplit(self.database_url).password
-        found: list[str | None] = [password, unquote(password or "")]
+        passwords = [urlsplit(url).password for url in (self.database_url, self.redis_url or "")]
+        found: list[str | None] = [each for password in passwords for each in (password, unquote(password or ""))]
         if self.telegram:
             found += [self.telegram.token, self.telegram.webhook_secret]
         if self.messenger:
@@ -90,6 +93,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         sandbox_port=sandbox_port,
         telegram=telegram,
         messenger=messenger,
+        redis_url=reader.redis(),
         json_logs=reader.one_of("LOG_FORMAT", "text", "json") == "json",
     )
     if len({port, engine_port, sandbox_port}) < 3:
@@ -167,6 +171,29 @@ class _Reader:
             self.problems.append("DATABASE_URL must begin with sqlite:/// or postgresql://")
         password = self.environ.get("DATABASE_PASSWORD")
         return self._with_password(value, password) if password else value
+
+    def redis(self) -> str | None:
+        """redis:// or rediss://, a host, perhaps a port and the number of a database."""
+        value, password = self.environ.get("REDIS_URL") or "", self.environ.get("REDIS_PASSWORD") or ""
+        if not value:
+            if password:
+                self.problems.append("REDIS_PASSWORD is set, but REDIS_URL is not")
+            return None
+        try:
+            parts = urlsplit(value)
+            right = parts.scheme in ("redis", "rediss") and parts.hostname and re.fullmatch(r"/?\d*", parts.path)
+            _ = parts.port
+        except ValueError:
+            right = None
+        if not right:
+            self.problems.append("REDIS_URL must be an address such as redis://host:6379/0")
+            return None
+        if not password:
+            return value
+        user, _, host = parts.netloc.rpartition("@")
+        if ":" in user:
+            self.problems.append("REDIS_PASSWORD is set, and REDIS_URL holds a password too: which one counts?")
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
     def _with_password(self, url: str, password: str) -> str:
         """The address with the password that is kept apart from it."""

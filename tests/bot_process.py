@@ -20,6 +20,7 @@ from aiohttp.test_utils import TestServer
 ROOT = Path(__file__).resolve().parent.parent
 #: The settings of whoever runs the tests must not reach the bot.
 OURS = ("TELEGRAM_", "MESSENGER_", "GRAPH_", "ENGINE_", "SANDBOX", "DATABASE_", "PUBLIC_", "PORT", "HOST", "DATA_")
+OURS += ("REDIS_",)
 
 
 @dataclass

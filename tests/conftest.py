@@ -12,7 +12,13 @@ from bot.child import port_is_free
 from bot.children import Children, ChildrenSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ("tests.no_skips", "tests.databases", "tests.flow_support", "tests.desk_support")
+pytest_plugins = (
+    "tests.no_skips",
+    "tests.databases",
+    "tests.flow_support",
+    "tests.desk_support",
+    "tests.redis_server",
+)
 
 
 def free_port() -> int:

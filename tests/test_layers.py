@@ -21,6 +21,7 @@ MAY = {
     "bot.dialogue": {"bot.model", "bot.dialogue_state"},
     "bot.measures": set(),
     "bot.flow": {"bot.model", "bot.store", "bot.dialogue", "bot.channels.base", "bot.measures"},
+    "bot.between": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.desk": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.studio": {"bot.flow", "bot.store", "bot.model", "bot.dialogue"},
     "bot.sandbox": set(),

@@ -63,7 +63,9 @@ def test_real_settings_reach_their_channel() -> None:
 def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path) -> None:
     needed = {"PUBLIC_URL": "https://care.example.org", "TELEGRAM_BOT_TOKEN": TOKEN, **MESSENGER}
     needed["DATABASE_URL"] = "postgresql://sportello@db/sportello"
+    needed["REDIS_URL"] = "redis://redis:6379/0"
     values = {**needed, "TELEGRAM_WEBHOOK_SECRET": "a-secret-of-ours-1", "DATABASE_PASSWORD": "p@ss/word"}
+    values["REDIS_PASSWORD"] = "r@dis/word"
     secret = tmp_path / "secret"
     secret.write_text(values[name] + "\n")
     plain = {key: value for key, value in {**needed, name: values[name]}.items() if key != name}
@@ -91,6 +93,15 @@ def test_the_databases_password_is_kept_apart_from_its_address() -> None:
     settings = read(DATABASE_URL="postgresql://sportello@db:5432/sportello", DATABASE_PASSWORD="p@ss/word")
     assert settings.database_url == "postgresql://sportello:p%40ss%2Fword@db:5432/sportello"
     assert {"p@ss/word", "p%40ss%2Fword"} <= set(settings.secrets())
+
+
+def test_the_password_of_redis_may_be_kept_apart_too() -> None:
+    settings = read(REDIS_URL="rediss://redis:6379/2", REDIS_PASSWORD="r@dis/word")
+    assert settings.redis_url == "rediss://:r%40dis%2Fword@redis:6379/2"
+    assert {"r@dis/word", "r%40dis%2Fword"} <= set(settings.secrets())
+    assert read(REDIS_URL="redis://care@redis", REDIS_PASSWORD="x").redis_url == "redis://care:x@redis"
+    assert read(REDIS_URL="redis://:geheim@redis").secrets() == ("geheim", "geheim")
+    assert read().redis_url is None
 
 
 def test_logs_are_lines_for_people_unless_json_is_wanted() -> None:
@@ -135,6 +146,11 @@ def test_every_mistake_is_named_at_once_and_no_value_repeated() -> None:
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
         ({"DATABASE_PASSWORD": "x"}, "DATABASE_PASSWORD"),
         ({"DATABASE_PASSWORD": "x", "DATABASE_URL": "postgresql://u:p@db/x"}, "DATABASE_PASSWORD"),
+        ({"REDIS_PASSWORD": "x"}, "REDIS_URL"),
+        ({"REDIS_URL": "http://redis"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://redis:port"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://redis/name"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://:p@redis", "REDIS_PASSWORD": "x"}, "REDIS_PASSWORD"),
         (MESSENGER, "PUBLIC_URL"),
         ({**MESSENGER, "PUBLIC_URL": "https://x.example", "MESSENGER_PAGE_ID": "page"}, "MESSENGER_PAGE_ID"),
     ],
