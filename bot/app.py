@@ -28,7 +28,7 @@ from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramSettings
 from bot.children import Children, ChildrenFailed, ChildrenSettings
 from bot.desk import Credentials, desk_app, first_agents, people_routes
-from bot.dialogue import Dialogue
+from bot.engines import Engines
 from bot.flow.answer import Answering
 from bot.flow.deliver import Delivering
 from bot.flow.receive import receive
@@ -37,6 +37,7 @@ from bot.flow.teams import take_in
 from bot.flow.texts import Texts
 from bot.flow.way import Way
 from bot.health import health_routes
+from bot.measures import Measures
 from bot.model.messages import RawEvent
 from bot.model.teams import FILE, teams_from
 from bot.sandbox import Sandbox
@@ -179,7 +180,7 @@ class App:
     async def _take_up(self) -> None:
         """Start the engine where it is ours to start; then answer what is stored, and what comes."""
         settings = self.settings
-        if settings.engine_url is None:
+        if not settings.engine_urls:
             self.children = Children(
                 ChildrenSettings(
                     settings.root,
@@ -211,7 +212,7 @@ class App:
             await self.children.stop()
 
     async def _engine_state(self) -> str:
-        return "ok" if await self.way.engine.ready() else "no answer"
+        return await self.way.engine.state()
 
 
 def open_database(settings: Settings) -> Database:
@@ -233,10 +234,12 @@ def build_way(settings: Settings, db: Database, clock: Callable[[], datetime] = 
         texts = Texts(company=teams.company)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise StartFailed(str(error)) from error
+    measures = Measures()
     return Way(
         db=db,
         channels=channels(settings),
-        engine=Dialogue(settings.engine_url or f"http://127.0.0.1:{settings.engine_port}"),
+        engine=Engines(settings.engine_urls or [f"http://127.0.0.1:{settings.engine_port}"], measures=measures),
+        measures=measures,
         texts=texts,
         teams=teams,
         teams_file=settings.root / FILE,

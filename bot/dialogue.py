@@ -1,12 +1,15 @@
-"""The client of the engine: (state, message) -> (replies, new state, what the engine asks for).
+"""The client of one engine: (state, message) -> (replies, new state, what the engine asks for).
 
 Errors:
-    EngineDown           no usable answer: not reachable, too slow, failed, or malformed; ask a person
+    EngineDown           no usable answer: too slow, failed, or malformed; ask another engine, else a person
+    ├── EngineLost       not reachable, or the connection was cut: nothing is known about the turn
+    ├── ActionFailed     the engine works, but an action of this turn failed (502): another engine would do no better
     └── EngineRefused    the engine called the request itself wrong (400): trying again gives the same answer
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime
 from types import TracebackType
@@ -27,6 +30,14 @@ class EngineDown(Exception):
     """The engine gave no usable answer. The text says what happened, never what the customer wrote."""
 
 
+class EngineLost(EngineDown):
+    """The engine cannot be reached, or went away during the turn."""
+
+
+class ActionFailed(EngineDown):
+    """The engine answered 502: what the turn needed besides the engine failed."""
+
+
 class EngineRefused(EngineDown):
     """The engine answered 400: the stored state or the metadata is not what it expects."""
 
@@ -37,8 +48,9 @@ class Dialogue:
     def __init__(self, engine_url: str, *, timeout: float = TIMEOUT) -> None:
         """`engine_url` without a path; `timeout` in seconds for a whole turn, actions included."""
         self._url = engine_url.rstrip("/") + "/webhooks/turn/"
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._seconds = timeout
         self._session: aiohttp.ClientSession | None = None
+        self._running: dict[asyncio.Timeout, float] = {}
 
     async def __aenter__(self) -> Dialogue:
         return self
@@ -54,6 +66,21 @@ class Dialogue:
             await self._session.close()
             self._session = None
 
+    @property
+    def running(self) -> int:
+        """How many turns wait for an answer now."""
+        return len(self._running)
+
+    def waiting(self) -> float:
+        """Seconds that the oldest running turn waits already; 0 when none does."""
+        oldest = min(self._running.values(), default=None)
+        return 0.0 if oldest is None else asyncio.get_running_loop().time() - oldest
+
+    def give_up(self) -> None:
+        """Let no running turn wait any longer: each ends with EngineDown now."""
+        for limit in self._running:
+            limit.reschedule(asyncio.get_running_loop().time())
+
     async def ready(self) -> bool:
         """Does the engine have a model and answer? Never raises."""
         try:
@@ -62,23 +89,17 @@ class Dialogue:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
-    async def ask(self, turn: Ask) -> Turn:
-        """One turn. Safe to repeat with the same turn_id. Raises EngineDown, EngineRefused."""
+    async def ask(self, turn: Ask, *, seconds: float | None = None) -> Turn:
+        """One turn, in at most `seconds`. Safe to repeat with the same turn_id. Raises EngineDown and its kinds."""
         body = json.dumps(
             {"turn_id": turn.turn_id, "text": turn.text, "metadata": turn.metadata, "events": turn.events},
             ensure_ascii=False,
         ).encode()
-        try:
-            async with self._connections().post(
-                self._url + "webhook", data=body, headers={"Content-Type": "application/json"}
-            ) as answer:
-                status, raw = answer.status, await answer.read()
-        except TimeoutError:
-            raise EngineDown("the engine did not answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise EngineDown(f"the engine cannot be reached ({type(error).__name__})") from None
+        status, raw = await self._post(body, self._seconds if seconds is None else seconds)
         if status == 400:
             raise EngineRefused("the engine refused the request (400)")
+        if status == 502:
+            raise ActionFailed("an action failed in the engine (502)")
         if status != 200:
             raise EngineDown(f"the turn failed in the engine ({status})")
         try:
@@ -87,12 +108,29 @@ class Dialogue:
             # The error's own text may quote the answer, and so the customer: leave it out.
             raise EngineDown("the engine's answer is malformed") from None
 
+    async def _post(self, body: bytes, seconds: float) -> tuple[int, bytes]:
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                self._running[limit] = asyncio.get_running_loop().time()
+                async with self._connections().post(
+                    self._url + "webhook", data=body, headers={"Content-Type": "application/json"}
+                ) as answer:
+                    return answer.status, await answer.read()
+        except TimeoutError:
+            raise EngineDown("the engine did not answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise EngineLost(f"the engine cannot be reached ({type(error).__name__})") from None
+        finally:
+            self._running.pop(limit, None)
+
     def _connections(self) -> aiohttp.ClientSession:
         # Made at the first use, since a session belongs to the running loop. The engine closes idle
         # connections after 120 s: closing ours first avoids writing a turn into a closing one.
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, trust_env=False)
+            timeout = aiohttp.ClientTimeout(total=self._seconds)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
         return self._session
 
 

@@ -7,9 +7,10 @@ Each use costs about a microsecond: children with their labels are looked up onc
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 #: Seconds. The promise is an answer within one; the engine gives up after ten.
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -52,6 +53,15 @@ class Measures:
         self._engine = Histogram(
             "sportello_engine_seconds", "A question to the engine.", ["result"], registry=registry, buckets=SECONDS
         )
+        self._again = Counter(
+            "sportello_engine_again", "Turns that another engine was asked, too.", registry=registry
+        )
+        self._breaker = Counter(
+            "sportello_breaker", "An engine's breaker changed to this state.", ["state"], registry=registry
+        )
+        self._engines = Gauge(
+            "sportello_engines", "Engines by their breaker's state.", ["state"], registry=registry
+        )
         self._deliveries = Counter(
             "sportello_deliveries", "Calls to a platform by result.", ["channel", "state"], registry=registry
         )
@@ -79,6 +89,19 @@ class Measures:
     def asked(self, result: str, seconds: float) -> None:
         """The engine was asked: ok, refused or down."""
         self._result(result).observe(seconds)
+
+    def asked_again(self) -> None:
+        """An engine failed, and the turn goes to another."""
+        self._again.inc()
+
+    def breaker(self, state: str) -> None:
+        """An engine's breaker went to `state`: closed, open or half_open."""
+        self._breaker.labels(state).inc()
+
+    def engines(self, states: Mapping[str, int]) -> None:
+        """How many engines there are in each state of their breakers."""
+        for state, number in states.items():
+            self._engines.labels(state).set(number)
 
     def called(self, channel: str, state: str, seconds: float) -> None:
         """A platform was called; `state` is what became of the row."""

@@ -37,7 +37,7 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the service needs to know to start. `engine_url` None: the engine is started as a child process."""
+    """What the service needs to know to start. no `engine_urls`: the engine is started as a child process."""
 
     root: Path  # the project's folder: content, engine, migrations
     data: Path  # everything that is written: database, models, logs
@@ -45,7 +45,7 @@ class Settings:
     port: int
     public_url: str | None  # where platforms reach us; None: only Telegram, by long polling
     database_url: str
-    engine_url: str | None
+    engine_urls: tuple[str, ...]
     engine_port: int
     sandbox: bool
     sandbox_port: int
@@ -87,7 +87,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         port=port,
         public_url=public_url,
         database_url=reader.database(f"sqlite:///{data / 'sportello.db'}"),
-        engine_url=reader.address("ENGINE_URL"),
+        engine_urls=reader.addresses("ENGINE_URL"),
         engine_port=engine_port,
         sandbox=reader.yes_or_no("SANDBOX", default=not (telegram or messenger)),
         sandbox_port=sandbox_port,
@@ -146,10 +146,16 @@ class _Reader:
             self.problems.append(f"{name} must be yes or no")
         return default if not value else value in ("1", "yes", "true", "on")
 
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Addresses with commas between them; none when nothing is set."""
+        values = [value.strip() for value in (self.environ.get(name) or "").split(",")]
+        return tuple(self._checked(name, value.rstrip("/")) for value in values if value)
+
     def address(self, name: str, *, secure: bool = False) -> str | None:
         value = (self.environ.get(name) or "").rstrip("/")
-        if not value:
-            return None
+        return self._checked(name, value, secure=secure) if value else None
+
+    def _checked(self, name: str, value: str, *, secure: bool = False) -> str:
         try:
             parts = urlsplit(value)
             _ = parts.port

@@ -20,6 +20,8 @@ MAY = {
     "bot.dialogue_state": {"bot.model"},
     "bot.dialogue": {"bot.model", "bot.dialogue_state"},
     "bot.measures": set(),
+    "bot.breaker": set(),
+    "bot.engines": {"bot.model", "bot.dialogue", "bot.breaker", "bot.measures"},
     "bot.flow": {"bot.model", "bot.store", "bot.dialogue", "bot.channels.base", "bot.measures"},
     "bot.between": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.desk": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},

@@ -28,6 +28,9 @@ class Engine(Protocol):
     async def ready(self) -> bool:
         """Whether it answers now. Never raises."""
 
+    async def state(self) -> str:
+        """The same in words: "ok", "degraded: …" (turns are answered), or what is wrong."""
+
     async def close(self) -> None:
         """Nothing is asked after this."""
 

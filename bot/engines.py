@@ -1,0 +1,193 @@
+"""All engines as one: each turn goes to the least busy one that works, and to another when that one fails.
+
+A turn changes nothing in an engine, and actions know a turn by its id: asking again is safe. Each address has a
+breaker, so that a dead engine costs the first turns their patience and not every turn. An engine that hangs is found
+by a look: it takes connections and says nothing, which only a time-out would tell otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from bot.breaker import Breaker, State
+from bot.dialogue import TIMEOUT, ActionFailed, Dialogue, EngineDown, EngineLost, EngineRefused
+from bot.measures import Measures
+from bot.model.dialogue import Ask, Turn
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two rounds of the watch, and of silence after which an engine is looked at.
+ROUND, SILENCE = 0.5, 1.5
+#: Of the time that is left, the part one engine gets while there is another to go to.
+SHARE = 0.6
+
+
+class _Engine:
+    """One address: its client and its breaker."""
+
+    def __init__(self, url: str, client: Dialogue, breaker: Breaker) -> None:
+        self.url, self.client, self.breaker = url, client, breaker
+        self.heard_at = 0.0
+        self.turn = 0  # the number of the last turn it was given: among equals the one that rested longest is next
+
+    async def ask(self, turn: Ask, seconds: float) -> Turn:
+        """One turn; the breaker learns what came of it."""
+        self.breaker.asking()
+        try:
+            answer = await self.client.ask(turn, seconds=seconds)
+        except (EngineRefused, ActionFailed):
+            self._heard()  # the engine itself is well
+            raise
+        except EngineDown as error:
+            self.breaker.failed(str(error))
+            raise
+        except BaseException:
+            self.breaker.abandoned()
+            raise
+        self._heard()
+        return answer
+
+    def _heard(self) -> None:
+        self.heard_at = asyncio.get_running_loop().time()
+        self.breaker.succeeded()
+
+    async def look(self) -> None:
+        """Find out whether it hangs, or is there again."""
+        now = asyncio.get_running_loop().time()
+        if self.breaker.state == State.OPEN:
+            if await self.client.ready():
+                self.breaker.answers_a_look()
+        elif min(self.client.waiting(), now - self.heard_at) > SILENCE:
+            if await self.client.ready():
+                self.heard_at = asyncio.get_running_loop().time()
+            else:
+                self.breaker.trip("it takes turns and answers nothing")
+                self.client.give_up()
+
+
+class Engines:
+    """The engines behind these addresses. Keeps no conversation: any of them may take any turn."""
+
+    def __init__(
+        self, urls: Sequence[str], *, timeout: float = TIMEOUT, measures: Measures | None = None
+    ) -> None:
+        """`timeout`: seconds for a whole turn, however many engines are asked."""
+        self._timeout, self._measures = timeout, measures or Measures()
+        self._engines: list[_Engine] = []
+        self._leaving: dict[str, _Engine] = {}
+        self._out: set[str] = set()  # said to be out: the tries until it is well again are no news
+        self._turns = 0
+        self._watch: asyncio.Task[None] | None = None
+        self.use(urls)
+
+    @property
+    def urls(self) -> list[str]:
+        """Where turns go now."""
+        return [engine.url for engine in self._engines]
+
+    def use(self, urls: Iterable[str]) -> None:
+        """From now on turns go to these; those under way elsewhere end there (see `left`)."""
+        known = {engine.url: engine for engine in self._engines} | self._leaving
+        self._engines = [known.pop(url, None) or self._new(url) for url in dict.fromkeys(urls)]
+        self._leaving = known
+        self._count()
+
+    async def left(self, url: str, seconds: float) -> bool:
+        """Wait until no turn is under way at an address that is used no more; False after `seconds`."""
+        engine = self._leaving.get(url)
+        if engine is None:
+            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while engine.client.running:
+                    await asyncio.sleep(0.05)
+        done = not engine.client.running
+        engine.client.give_up()  # what is left is asked again elsewhere
+        self._leaving.pop(url, None)
+        await asyncio.sleep(0)
+        await engine.client.close()
+        return done
+
+    async def close(self) -> None:
+        """Close all connections. Call once, when nothing asks any more."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await asyncio.gather(*(engine.client.close() for engine in (*self._engines, *self._leaving.values())))
+
+    async def ready(self) -> bool:
+        """Does any of them answer? Never raises."""
+        return any(await asyncio.gather(*(engine.client.ready() for engine in self._engines)))
+
+    async def state(self) -> str:
+        """For /readyz: "ok", "degraded: …" when some do not answer or were found broken, "no answer"."""
+        engines = list(self._engines)
+        answers = await asyncio.gather(*(engine.client.ready() for engine in engines))
+        well = sum(yes and engine.breaker.state != State.OPEN for yes, engine in zip(answers, engines, strict=True))
+        if not well:
+            return "no answer" if not any(answers) else "it answers, but its turns fail"
+        return "ok" if well == len(engines) else f"degraded: {well} of {len(engines)} engines answer"
+
+    async def ask(self, turn: Ask) -> Turn:
+        """One turn, of one engine or, when it fails, of another. Raises EngineDown, EngineRefused."""
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._look_after())
+        clock = asyncio.get_running_loop().time
+        until, tried = clock() + self._timeout, []
+        error = EngineDown("no engine is asked for now: its breaker is open")
+        while engine := self._choose(tried, error):
+            if tried:
+                self._measures.asked_again()
+            tried.append(engine)
+            others = any(other not in tried and other.breaker.lets_through for other in self._engines)
+            try:
+                return await engine.ask(turn, (until - clock()) * (SHARE if others else 1.0))
+            except (EngineRefused, ActionFailed):
+                raise
+            except EngineDown as failure:
+                error = failure
+            if clock() > until - 0.1:
+                break
+        raise error
+
+    def _choose(self, tried: list[_Engine], error: EngineDown) -> _Engine | None:
+        """The next one to ask. One that may be well again goes first: should it fail, another takes the turn."""
+        fit = [engine for engine in self._engines if engine not in tried and engine.breaker.lets_through]
+        if not fit and len(tried) == 1 and isinstance(error, EngineLost):
+            # Behind one address there may be several: another connection may reach one that lives.
+            fit = [engine for engine in tried if engine in self._engines and engine.breaker.lets_through]
+        chosen = min(
+            fit, key=lambda one: (one.breaker.state == State.CLOSED, one.client.running, one.turn), default=None
+        )
+        if chosen:
+            self._turns += 1
+            chosen.turn = self._turns
+        return chosen
+
+    def _new(self, url: str) -> _Engine:
+        breaker = Breaker(partial(self._changed, url))
+        return _Engine(url, Dialogue(url, timeout=self._timeout), breaker)
+
+    def _changed(self, url: str, state: State, why: str) -> None:
+        """One line when it opens and closes; the tries in between are no news."""
+        if state == State.OPEN and url not in self._out:
+            self._out.add(url)
+            log.warning("engine %s gets no more turns: %s", url, why)
+        elif state == State.CLOSED:
+            self._out.discard(url)
+            log.warning("engine %s gets turns again", url)
+        self._measures.breaker(state)
+        self._count()
+
+    def _count(self) -> None:
+        states = [engine.breaker.state for engine in self._engines]
+        self._measures.engines({state.value: states.count(state) for state in State})
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(ROUND)
+            await asyncio.gather(*(engine.look() for engine in (*self._engines, *self._leaving.values())))
