@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-
 #: Seconds between two tries of an engine whose turns fail: doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 

@@ -92,8 +92,8 @@ class Engines:
     def use(self, urls: Iterable[str]) -> None:
         """From now on turns go to these; those under way elsewhere end there (see `left`)."""
         known = {engine.url: engine for engine in self._engines} | self._leaving
-        self._engines = [known.pop(url, None) or self._new(url) for url in dict.fromkeys(urls)]
-        self._leaving = known
+        self._engines = [known[url] if url in known else self._new(url) for url in dict.fromkeys(urls)]
+        self._leaving = {url: engine for url, engine in known.items() if engine not in self._engines}
         self._count()
 
     async def left(self, url: str, seconds: float) -> bool:
@@ -137,7 +137,8 @@ class Engines:
         if self._watch is None:
             self._watch = asyncio.create_task(self._look_after())
         clock = asyncio.get_running_loop().time
-        until, tried = clock() + self._timeout, []
+        until = clock() + self._timeout
+        tried: list[_Engine] = []
         error = EngineDown("no engine is asked for now: its breaker is open")
         while engine := self._choose(tried, error):
             if tried:
@@ -180,7 +181,6 @@ class Engines:
         elif state == State.CLOSED:
             self._out.discard(url)
             log.warning("engine %s gets turns again", url)
-        self._measures.breaker(state)
         self._count()
 
     def _count(self) -> None:

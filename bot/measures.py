@@ -56,11 +56,11 @@ class Measures:
         self._again = Counter(
             "sportello_engine_again", "Turns that another engine was asked, too.", registry=registry
         )
-        self._breaker = Counter(
-            "sportello_breaker", "An engine's breaker changed to this state.", ["state"], registry=registry
-        )
         self._engines = Gauge(
             "sportello_engines", "Engines by their breaker's state.", ["state"], registry=registry
+        )
+        self._memory = Gauge(
+            "sportello_engine_memory_bytes", "Memory of the engine that is this process's child.", registry=registry
         )
         self._deliveries = Counter(
             "sportello_deliveries", "Calls to a platform by result.", ["channel", "state"], registry=registry
@@ -68,6 +68,7 @@ class Measures:
         self._delivery = Histogram(
             "sportello_delivery_seconds", "A call to a platform.", ["channel"], registry=registry, buckets=SECONDS
         )
+        self.engines({"closed": 0, "open": 0, "half_open": 0})
         self._new = cache(self._received.labels)
         self._result = cache(self._engine.labels)
         self._state = cache(self._deliveries.labels)
@@ -94,14 +95,14 @@ class Measures:
         """An engine failed, and the turn goes to another."""
         self._again.inc()
 
-    def breaker(self, state: str) -> None:
-        """An engine's breaker went to `state`: closed, open or half_open."""
-        self._breaker.labels(state).inc()
-
     def engines(self, states: Mapping[str, int]) -> None:
         """How many engines there are in each state of their breakers."""
         for state, number in states.items():
             self._engines.labels(state).set(number)
+
+    def engine_memory(self, size: int) -> None:
+        """The child engine holds so many bytes."""
+        self._memory.set(size)
 
     def called(self, channel: str, state: str, seconds: float) -> None:
         """A platform was called; `state` is what became of the row."""

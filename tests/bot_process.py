@@ -92,6 +92,7 @@ class EchoEngine:
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     broken: bool = False
+    status: int = 200
 
     async def ready(self, _request: web.Request) -> web.Response:
         return web.json_response({"ready": True}, status=503 if self.broken else 200)
@@ -101,6 +102,8 @@ class EchoEngine:
             return web.json_response({"error": "broken"}, status=500)
         asked = await request.json()
         self.asked.append(asked)
+        if self.status != 200:
+            return web.json_response({"error": "as the test wants"}, status=self.status)
         await asyncio.sleep(random.random() * self.seconds)
         at = {"timestamp": 0.0}
         events = [{"event": "user", "text": asked["text"], **at}, {"event": "action", "name": "action_listen", **at}]
