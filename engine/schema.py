@@ -1,16 +1,19 @@
-"""Checks what the action server answers against Rasa's own schema, without checking the schema itself every time.
+"""What Rasa 3.6.21 finds out anew in every turn though it never changes: found out once.
 
-Rasa 3.6.21 calls `jsonschema.validate` at each action, which first proves that the constant schema is a schema:
-25 of the 35 ms of a turn with one action. Of each event only its own kind's rules are tried, not those of all kinds.
+- It calls `jsonschema.validate` at each action, which first proves that the constant schema is a schema: 25 of the
+  35 ms of a turn with one action. Of each event only its own kind's rules are tried, not those of all kinds.
+- It looks through all classes of events for each event that it reads: a tenth of a turn's processor time.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 from rasa.core.actions.action import RemoteAction
+from rasa.shared.core.events import Event
 
 
 def check_schema_once() -> None:
@@ -35,3 +38,9 @@ def check_schema_once() -> None:
         return True
 
     RemoteAction._validate_action_result = validate
+
+
+def find_kinds_of_events_once() -> None:
+    """Let Rasa remember which class a kind of event is. Called once, before the engine serves."""
+    if not hasattr(Event.resolve_by_type, "cache_info"):
+        Event.resolve_by_type = staticmethod(cache(Event.resolve_by_type))

@@ -16,7 +16,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from engine.schema import check_schema_once
+from engine.schema import check_schema_once, find_kinds_of_events_once
 from engine.tracker import CURRENT, RequestState
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class TurnInput(InputChannel):
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         """The routes; Rasa calls this once when it starts."""
         check_schema_once()
+        find_kinds_of_events_once()
         for name in ("rasa.core.processor", "rasa.core.actions.action"):
             log = logging.getLogger(name)
             if not any(isinstance(each, FailureListener) for each in log.filters):
