@@ -108,10 +108,11 @@ def desk_cases(tracker: Tracker) -> list[dict[str, Any]]:
 
 
 def promised(tracker: Tracker) -> list[tuple[str, datetime]]:
-    """Numbered promises of this conversation, newest first: (reference, due)."""
-    found: dict[str, datetime] = {}
-    for event in reversed(tracker.events):
-        said = ((event.get("data") or {}).get("custom") or {}).get("promise") if event.get("event") == "bot" else None
-        if said and said.get("reference"):
-            found.setdefault(str(said["reference"]), datetime.fromisoformat(said["due"]))
-    return list(found.items())
+    """What was promised to this customer and is open, newest first: (reference, due). The service remembers it."""
+    found = []
+    for promise in metadata(tracker).get("promises") or []:
+        try:
+            found.append((str(promise["reference"]), datetime.fromisoformat(str(promise["due"]).replace("Z", "+00:00"))))
+        except (KeyError, TypeError, ValueError):
+            continue  # as with cases: the others can still be told
+    return found

@@ -12,8 +12,8 @@ from typing import Any
 
 Event = dict[str, Any]
 
-#: Events of the last turns that are kept as they were (policies look four turns back).
-KEEP = 40
+#: Events of the last turns that are kept as they were: some four turns. Each costs the engine time in every later turn.
+KEEP = 28
 #: Kept of an event besides its kind and time; the rest (scores, tokens, places) served its own turn only.
 FIELDS = ("name", "value", "text", "policy", "hide_rule_turn", "use_text_for_featurization", "is_interrupted",
           "entities", "parse_data")
@@ -35,8 +35,11 @@ def slim(event: Event) -> Event:
     elif event["event"] == "user":
         parsed = event.get("parse_data") or {}
         kept["parse_data"] = {key: parsed[key] for key in ("intent", "entities", "text") if key in parsed}
-    elif event["event"] == "bot" and "utter_action" in event.get("metadata", {}):
-        kept["metadata"] = {"utter_action": event["metadata"]["utter_action"]}
+    elif event["event"] == "bot":
+        if "utter_action" in event.get("metadata", {}):
+            kept["metadata"] = {"utter_action": event["metadata"]["utter_action"]}
+        if "handoff" in ((event.get("data") or {}).get("custom") or {}):
+            kept["data"] = {"custom": {"handoff": {}}}  # after a person the count of what was not understood begins anew
     return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.dialogue import EngineDown, EngineRefused
 from bot.flow import handoff
 from bot.flow.answer import answer_next
-from bot.model.dialogue import Ask, Turn
+from bot.model.dialogue import Ask, PromiseMade, Turn
 from bot.model.messages import RawEvent, Sender
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Status
@@ -96,6 +97,15 @@ async def test_the_dialogues_state_goes_out_and_comes_back(flow: World) -> None:
     assert flow.engine.asked[1].events == state
     assert flow.engine.asked[1].metadata["first_turn"] is False
     assert flow.engine.asked[0].turn_id != flow.engine.asked[1].turn_id
+
+
+async def test_what_was_promised_with_a_number_is_told_to_the_engine(flow: World) -> None:
+    due = flow.clock() + timedelta(days=2)
+    flow.engine.script = [turn("ok", promises=(PromiseMade("PIN", due, "PIN-1"), PromiseMade("chiamata", due, "")))]
+    await flow.writes("il pin")
+    await flow.writes("a che punto è?")
+    (told,) = flow.engine.asked[1].metadata["promises"]
+    assert told["reference"] == "PIN-1" and datetime.fromisoformat(told["due"]) == due
 
 
 async def test_a_turn_done_again_has_the_same_id(flow: World) -> None:

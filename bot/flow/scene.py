@@ -13,7 +13,7 @@ from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming
 from bot.model.replies import QuickReply
 from bot.model.states import Status
-from bot.store import cases, conversations, events, messages
+from bot.store import cases, conversations, events, messages, promises
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Scene:
     dialogue: list[dict[str, Any]]
     offered: list[list[QuickReply]]
     cases: list[dict[str, Any]]
+    promises: list[dict[str, Any]]
 
     @property
     def status(self) -> str:
@@ -38,7 +39,7 @@ def look(connection: Connection, key: ConversationKey) -> Scene | None:
         return None
     conversation = conversations.find(connection, key)
     if conversation is None:
-        return Scene(event, None, [], [], [])
+        return Scene(event, None, [], [], [], [])
     return Scene(
         event,
         conversation,
@@ -52,6 +53,10 @@ def look(connection: Connection, key: ConversationKey) -> Scene | None:
                 "opened_at": case.opened_at.isoformat(),
             }
             for case in cases.of_customer(connection, conversation.customer_id)
+        ],
+        [
+            {"reference": promise.reference, "due": promise.due_at.isoformat()}
+            for promise in promises.numbered(connection, conversation.id)
         ],
     )
 

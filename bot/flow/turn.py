@@ -86,6 +86,7 @@ def _ask(way: Way, scene: Scene, incoming: Incoming, question: str, language: st
         "now": way.clock().astimezone(way.team.zone).isoformat(),
         "can_share_location": way.channels[scene.event.channel].abilities.ask_location,
         "cases": scene.cases,
+        "promises": scene.promises,
         "first_turn": scene.conversation is None,
     }
     if incoming.location:

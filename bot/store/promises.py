@@ -157,6 +157,12 @@ def open_of(connection: Connection, conversation_ids: Sequence[int]) -> list[Row
     )
 
 
+def numbered(connection: Connection, conversation_id: int) -> list[Row[Any]]:
+    """Open promises that the customer knows by a number, newest first: (reference, due_at). Read at every turn."""
+    query = select(_p.reference, _p.due_at).where(_p.conversation_id == conversation_id, _p.state == OPEN)
+    return list(connection.execute(query.where(_p.reference != "").order_by(_p.id.desc())))
+
+
 def of_case(connection: Connection, case_id: int) -> list[Row[Any]]:
     """A case's open promises."""
     return list(connection.execute(select(promises).where(_p.case_id == case_id, _p.state == OPEN).order_by(_p.due_at)))

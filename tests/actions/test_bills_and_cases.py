@@ -140,13 +140,12 @@ def test_a_case_that_the_desk_describes_badly_does_not_stop_the_others(actions: 
 
 
 def test_what_this_chat_promised_is_told_and_admitted_when_late(actions: ActionServer) -> None:
-    def promised(due: str) -> list[dict[str, Any]]:
-        data = {"custom": {"promise": {"what": "PIN", "due": due, "reference": "PIN-AB2C3"}}}
-        return [{"event": "bot", "text": None, "data": data}]
+    def promised(due: str) -> dict[str, Any]:
+        return {"promises": [{"reference": "PIN-AB2C3", "due": due}]}
 
-    soon = case(actions, events=promised("2026-11-21T13:00:00+01:00"))
+    soon = case(actions, metadata=promised("2026-11-21T12:00:00+00:00"))
     assert soon.response("utter_promised")["due"] == "oggi alle 13:00"
-    assert case(actions, events=promised("2026-11-20T13:00:00+01:00")).said[0] == "utter_promised_late"
+    assert case(actions, metadata=promised("2026-11-20T13:00:00+01:00")).said[0] == "utter_promised_late"
 
 
 def test_nothing_known_here_asks_who_it_is_and_then_looks_in_the_companys_system(actions: ActionServer) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.dialogue_state import next_state
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NOW = "2026-11-21T11:00:00+01:00"
@@ -42,7 +44,7 @@ class Customer:
         ):
             found = await answer.json()
             assert answer.status == 200, found
-        self.events += found["events"]
+        self.events = next_state(self.events, found["events"])  # as the service keeps them, no more
         return list(found["messages"])
 
 
