@@ -112,7 +112,8 @@ def promised(tracker: Tracker) -> list[tuple[str, datetime]]:
     found = []
     for promise in metadata(tracker).get("promises") or []:
         try:
-            found.append((str(promise["reference"]), datetime.fromisoformat(str(promise["due"]).replace("Z", "+00:00"))))
+            due = datetime.fromisoformat(str(promise["due"]).replace("Z", "+00:00"))
+            found.append((str(promise["reference"]), due))
         except (KeyError, TypeError, ValueError):
             continue  # as with cases: the others can still be told
     return found

@@ -39,7 +39,8 @@ def slim(event: Event) -> Event:
         if "utter_action" in event.get("metadata", {}):
             kept["metadata"] = {"utter_action": event["metadata"]["utter_action"]}
         if "handoff" in ((event.get("data") or {}).get("custom") or {}):
-            kept["data"] = {"custom": {"handoff": {}}}  # after a person the count of what was not understood begins anew
+            # actions/fallback.py counts anew after a person what was not understood
+            kept["data"] = {"custom": {"handoff": {}}}
     return kept
 
 
