@@ -84,8 +84,9 @@ def add(connection: Connection, conversation: Row[Any], scene: Scene, incoming: 
 
 def awake(connection: Connection, conversation: Row[Any], language: str, now: datetime) -> Row[Any]:
     """The conversation in its present language; a closed one is the bot's again when the customer writes."""
-    if conversation.language != language:
-        conversations.change(connection, conversation.id, language=language)
+    if conversation.language == language and conversation.status != Status.CLOSED:
+        return conversation
+    conversations.change(connection, conversation.id, language=language)
     if conversation.status == Status.CLOSED:
         return conversations.move(connection, conversation, Status.BOT, who="customer", why="wrote again", now=now)
     found = conversations.get(connection, conversation.id)
