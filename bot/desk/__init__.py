@@ -1,7 +1,8 @@
 """The agents' desk: who may come in, what they see, what they do. It knows the way, and no platform."""
 
 from bot.desk.app import desk_app, people_routes
-from bot.desk.people import Credentials, add_agent, first_agents, set_active, set_name, set_password, set_picture
+from bot.desk.leaving import set_active, set_role
+from bot.desk.people import Credentials, add_agent, first_agents, set_name, set_password, set_picture
 
 __all__ = [
     "Credentials",
@@ -13,4 +14,5 @@ __all__ = [
     "set_name",
     "set_password",
     "set_picture",
+    "set_role",
 ]

@@ -1,9 +1,15 @@
-"""How often a wrong password may be tried."""
+"""How often a wrong password may be tried, and from where a request comes."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from aiohttp import web
+
+Network = IPv4Network | IPv6Network
 
 WINDOW = timedelta(minutes=15)
 PER_LOGIN = 8  # wrong passwords for one login
@@ -41,3 +47,32 @@ class Attempts:
 
     def _recent(self, key: tuple[str, str], now: datetime) -> list[datetime]:
         return [at for at in self._failures.get(key, ()) if now - at < WINDOW]
+
+
+def address_of(request: web.Request, proxies: Sequence[Network]) -> str:
+    """The address a request comes from: its peer's or, behind `proxies`, the nearest one that is none of them.
+
+    X-Forwarded-For is read from its end, where our own proxies write; what stands before the first address that is
+    not a proxy was sent by the caller, and may say anything.
+    """
+    hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", []) for hop in line.split(",")]
+    address = _plain(request.remote or "")
+    while hops and _is_of(address, proxies):
+        before = _plain(hops.pop())
+        if not before:
+            break
+        address = before
+    return address
+
+
+def _plain(text: str) -> str:
+    """An address in its one spelling, "" for what is none."""
+    try:
+        address = ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _is_of(address: str, networks: Sequence[Network]) -> bool:
+    return bool(address) and any(ip_address(address) in network for network in networks)

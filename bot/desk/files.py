@@ -10,11 +10,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
+from sqlalchemy import Connection
 
 from bot.desk.look import Look, wants_json
 from bot.model.errors import SendError
 from bot.model.messages import Attachment
-from bot.store import inbox
+from bot.store import audit, inbox
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ async def attachment(look: Look) -> web.StreamResponse:
     pieces = channel.fetch(one)
     try:
         first = await _next(pieces)
+        await _write_down(look, row.conversation_id, message=row.id, file=index)
         return await _stream(look, one, first, pieces, most=most)
     except (SendError, TimeoutError) as error:
         log.info("message=%s file=%s could not be fetched: %s", row.id, index, type(error).__name__)
@@ -60,6 +62,16 @@ async def attachment(look: Look) -> web.StreamResponse:
     finally:
         if close := getattr(pieces, "aclose", None):
             await close()
+
+
+async def _write_down(look: Look, conversation_id: int, **which: int) -> None:
+    """Who had a customer's file, also of a case of their own."""
+    now, me = look.way.clock(), look.me.id
+
+    def work(connection: Connection) -> None:
+        audit.add_once(connection, audit.FILE, me, conversation_id=conversation_id, now=now, **which)
+
+    await look.way.db.write(work)
 
 
 async def _stream(

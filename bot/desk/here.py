@@ -7,8 +7,9 @@ from datetime import timedelta
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bot.desk.access import may_see
 from bot.desk.look import Look, wants_json
-from bot.store import agents, conversations, presence
+from bot.store import agents, audit, conversations, presence
 
 LONGEST = 86_400  # seconds: a page says how long nobody moved, and may say anything
 
@@ -19,6 +20,8 @@ async def here(look: Look) -> web.StreamResponse:
     idle = look.text("idle")
     used_at = now - timedelta(seconds=min(int(idle), LONGEST) if idle.isdigit() and len(idle) < 9 else LONGEST)
     shown = int(open_) if open_.isdigit() and len(open_) < 10 else None
+    if shown and not await may_see(look, shown):
+        shown = None
 
     def work(connection: Connection) -> None:
         presence.here(connection, id_, used_at=used_at, now=now)
@@ -45,6 +48,7 @@ async def pause(look: Look) -> web.StreamResponse:
 
     def work(connection: Connection) -> None:
         agents.change(connection, look.me.id, paused_at=now if paused else None)
+        audit.add(connection, "pause" if paused else "resume", look.me.id, now=now)
 
     await look.way.db.write(work)
     if wants_json(look.request):

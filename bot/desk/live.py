@@ -14,13 +14,13 @@ from bot.store import inbox
 
 log = logging.getLogger(__name__)
 
-LOOK = 5.0  # seconds between looks without a ring: another process may have written
+LOOK = 0.7  # seconds between looks without a ring: another process may have written, or ended a session
 LATE = 200  # lines looked at again: on PostgreSQL a lower id may be committed after a higher one
 BREATH = 15.0  # seconds of silence after which a line keeps the connection open
 
 GATHER = 0.1  # seconds in which news are put together: under load one event tells of many
 
-_Line = tuple[int, int, str]  # id, conversation, kind
+Line = tuple[int, int, str]  # id, conversation, kind
 
 
 class News:
@@ -28,13 +28,13 @@ class News:
 
     def __init__(self, way: Way) -> None:
         self._way = way
-        self._listeners: set[asyncio.Queue[list[_Line] | None]] = set()
+        self._listeners: set[asyncio.Queue[list[Line] | None]] = set()
         self._reading: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
-    async def listen(self) -> AsyncIterator[asyncio.Queue[list[_Line] | None]]:
+    async def listen(self) -> AsyncIterator[asyncio.Queue[list[Line] | None]]:
         """A queue of what is new from now on; None means that the desk closes."""
-        queue: asyncio.Queue[list[_Line] | None] = asyncio.Queue()
+        queue: asyncio.Queue[list[Line] | None] = asyncio.Queue()
         self._listeners.add(queue)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
@@ -71,7 +71,7 @@ class News:
                 await wait_for(bell, LOOK)
 
 
-async def gathered(queue: asyncio.Queue[list[_Line] | None], seconds: float) -> list[_Line] | None:
+async def gathered(queue: asyncio.Queue[list[Line] | None], seconds: float) -> list[Line] | None:
     """What comes within `seconds` and a moment after it, [] when nothing does; None when the desk closes."""
     try:
         lines = await asyncio.wait_for(queue.get(), seconds)
@@ -85,10 +85,10 @@ async def gathered(queue: asyncio.Queue[list[_Line] | None], seconds: float) -> 
     return lines
 
 
-def as_event(lines: list[_Line]) -> bytes:
-    """The lines as a server-sent event: the newest id, which conversations changed, whether one was moved, to whom."""
+def as_event(lines: list[Line], me: int) -> bytes:
+    """The lines as a server-sent event: the newest id, which conversations changed, whether one was moved, to `me`."""
     last = max(line for line, _, _ in lines)
     moved = any(kind == "move" or kind.startswith("offer") for _, _, kind in lines)
-    offered = sorted({int(who) for _, _, kind in lines if (who := kind.partition("offer:")[2])})
+    offered = [me] if any(kind == f"offer:{me}" for _, _, kind in lines) else []
     data = json.dumps({"last": last, "in": sorted({one for _, one, _ in lines}), "moved": moved, "for": offered})
     return f"event: news\nid: {last}\ndata: {data}\n\n".encode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Row
 
-from bot.desk.attempts import Attempts
+from bot.desk.attempts import Attempts, Network, address_of
 from bot.desk.live import News
 from bot.desk.passwords import AT_ONCE, nobody
 from bot.desk.pictures import MAX_BYTES
@@ -54,14 +54,19 @@ class Desk:
     attempts: Attempts
     news: News
     shipped: Mapping[str, Shipped]
+    proxies: Sequence[Network] = ()  # whose word about where a request comes from is believed
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     typed: dict[int, datetime] = field(default_factory=dict)  # when a customer was last shown that a person types
+
+    def address(self, request: web.Request) -> str:
+        """Where a request comes from."""
+        return address_of(request, self.proxies)
 
 
 DESK = web.AppKey("desk", Desk)
 
 
-def desk_of(way: Way, *, secure: bool) -> Desk:
+def desk_of(way: Way, *, secure: bool, proxies: Sequence[Network] = ()) -> Desk:
     """Read texts and templates. Raises ValueError when the languages differ."""
     pages = Environment(
         loader=FileSystemLoader(FOLDER.parent / "templates"),
@@ -72,14 +77,15 @@ def desk_of(way: Way, *, secure: bool) -> Desk:
     )
     pages.globals["company"] = way.teams.company
     nobody()  # now, not at the first sign-in with an unknown login, which would take longer than the others
-    return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way), _shipped())
+    return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way), _shipped(), proxies)
 
 
 def _shipped() -> dict[str, Shipped]:
     kinds = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-    files = [file for file in (FOLDER.parent / "static").iterdir() if file.suffix in kinds]
+    folder = FOLDER.parent / "static"
+    files = [file for file in folder.rglob("*") if file.suffix in kinds]
     return {
-        file.name: Shipped(data, kinds[file.suffix], hashlib.sha256(data).hexdigest()[:16])
+        file.relative_to(folder).as_posix(): Shipped(data, kinds[file.suffix], hashlib.sha256(data).hexdigest()[:16])
         for file in files
         if (data := file.read_bytes())
     }
@@ -198,28 +204,6 @@ def action(handler: Handler, *, touch: bool = True) -> AioHandler:
     return guarded
 
 
-def admins(handler: Handler) -> Handler:
-    """Only for admins: 403 for everyone else."""
-
-    async def guarded(look: Look) -> web.StreamResponse:
-        if look.me.role != "admin":
-            raise web.HTTPForbidden
-        return await handler(look)
-
-    return guarded
-
-
-def leads(handler: Handler) -> Handler:
-    """Only for leads and admins: 403 for everyone else."""
-
-    async def guarded(look: Look) -> web.StreamResponse:
-        if look.me.role not in ("lead", "admin"):
-            raise web.HTTPForbidden
-        return await handler(look)
-
-    return guarded
-
-
 async def read_form(request: web.Request) -> dict[str, str | bytes]:
     """The posted form: texts, and files as bytes (one byte more than is allowed, at most). Raises 413, 400."""
     if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
@@ -260,6 +244,12 @@ async def signed_in(request: web.Request) -> tuple[Row[Any], str] | None:
     since = desk.way.clock() - UNUSED
     me = await desk.way.db.read(lambda connection: agents.session(connection, token, since))
     return (me, token) if me else None
+
+
+async def session_ended(request: web.Request) -> bool:
+    """Whether somebody ended the session, as against one that nobody used for long."""
+    token = token_hash(request.cookies.get(COOKIE, ""))
+    return not await request.app[DESK].way.db.read(lambda connection: agents.has_session(connection, token))
 
 
 def token_hash(token: str) -> str:

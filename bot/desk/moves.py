@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from aiohttp import web
 from sqlalchemy import Connection
@@ -26,10 +26,12 @@ from bot.flow.way import Way
 from bot.model.errors import Refused
 from bot.model.messages import ConversationKey
 from bot.model.replies import Reply
+from bot.model.roles import OVERSEERS
 from bot.model.states import Author, Outcome, Status
-from bot.store import agents, conversations, inbox, outgoing
+from bot.store import agents, audit, conversations, inbox, outgoing
 
-T = TypeVar("T")
+#: What a move did, for the audit (audit.add's keywords): codes and numbers, never words; None: nothing to do.
+Done = Mapping[str, Any] | None
 
 LONGEST = 8000  # characters of one reply: more is a paste by mistake
 TYPING_EVERY = timedelta(seconds=4)  # platforms show "typing" for some seconds
@@ -66,7 +68,7 @@ async def requeue(look: Look) -> web.StreamResponse:
     def work(connection: Connection, id_: int) -> None:
         opened = conversations.get(connection, id_)
         agent = look.me
-        if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in ("lead", "admin"):
+        if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in OVERSEERS:
             agent = agents.get(connection, opened.agent_id) or look.me
             handoff.note(connection, id_, look.me, look.words("requeued_for", who=agent.name), now=look.way.clock())
         handoff.requeue(connection, look.way, id_, agent, why, now=look.way.clock())
@@ -86,7 +88,12 @@ async def ask_in(look: Look) -> web.StreamResponse:
 
 async def helped(look: Look) -> web.StreamResponse:
     """The colleague who was asked is done."""
-    return await _do(look, lambda c, id_: transfer.helped(c, id_, look.me, now=look.way.clock()))
+
+    def work(connection: Connection, id_: int) -> Done:
+        transfer.helped(connection, id_, look.me, now=look.way.clock())
+        return {}
+
+    return await _do(look, work)
 
 
 async def close(look: Look) -> web.StreamResponse:
@@ -98,6 +105,7 @@ async def close(look: Look) -> web.StreamResponse:
         look,
         Status.CLOSED,
         lambda c, id_: handoff.close(c, look.way, id_, look.me, Outcome(chosen), now=look.way.clock()),
+        outcome=chosen,
     )
 
 
@@ -116,13 +124,14 @@ async def reply(look: Look) -> web.StreamResponse:
     if any(one.due for one in made) and look.text("promised") not in ("yes", "no"):
         return promise_pages.held(look, made, Path(image).stem if image else "")
 
-    def work(connection: Connection, id_: int) -> None:
+    def work(connection: Connection, id_: int) -> Done:
         _check_window(connection, look.way, id_)
         to_record = promise_pages.chosen(look, made)
         said = Reply(text, image=image)
         message_id = handoff.reply(connection, look.way, id_, look.me, said, now=look.way.clock())
         promises.record(connection, id_, look.me, message_id, to_record, now=look.way.clock())
         inbox.keep_form(connection, message_id, once)
+        return {"message": message_id, "promises": len(to_record)}
 
     return await _once(look, once, text, work)
 
@@ -133,9 +142,10 @@ async def note(look: Look) -> web.StreamResponse:
     if not text or len(text) > LONGEST:
         return _answer(look, "too_long" if text else "empty", ok=False)
 
-    def work(connection: Connection, id_: int) -> None:
+    def work(connection: Connection, id_: int) -> Done:
         message_id = handoff.note(connection, id_, look.me, text, now=look.way.clock())
         inbox.keep_form(connection, message_id, once)
+        return {"message": message_id}
 
     return await _once(look, once, text, work)
 
@@ -144,15 +154,17 @@ async def retry(look: Look) -> web.StreamResponse:
     """Try a failed send again."""
     outgoing_id = look.text("outgoing")
 
-    def work(connection: Connection, id_: int) -> None:
+    def work(connection: Connection, id_: int) -> Done:
         opened = conversations.get(connection, id_)
         row = inbox.failed_row(connection, int(outgoing_id) if outgoing_id.isdigit() else 0, id_)
         if opened is None or row is None:
             raise Refused("no such row")
         if row.author == Author.AGENT and (opened.status != Status.AGENT or opened.agent_id != look.me.id):
             raise Refused("not yours")
-        if outgoing.retry(connection, row.id, look.way.clock()):
-            conversations.tell(connection, id_, "delivery", look.way.clock())
+        if not outgoing.retry(connection, row.id, look.way.clock()):
+            return None
+        conversations.tell(connection, id_, "delivery", look.way.clock())
+        return {"outgoing": row.id}
 
     return await _do(look, work)
 
@@ -174,35 +186,38 @@ async def typing(look: Look) -> web.StreamResponse:
     return web.Response(status=204)
 
 
-async def _move(look: Look, to: Status, work: Callable[[Connection, int], object]) -> web.StreamResponse:
+async def _move(
+    look: Look, to: Status, work: Callable[[Connection, int], object], **details: str
+) -> web.StreamResponse:
     """A move; asking twice for one's own move (a double click, a reload) is no mistake."""
 
-    def unless_done(connection: Connection, id_: int) -> None:
+    def unless_done(connection: Connection, id_: int) -> Done:
         opened, last = conversations.get(connection, id_), inbox.last_move(connection, id_)
         if opened and opened.status == to and last and last.agent_id == look.me.id:
-            return
+            return None
         work(connection, id_)
+        of_another = opened and opened.agent_id and opened.agent_id != look.me.id
+        return {**details, "person_id": opened.agent_id} if opened and of_another else details
 
     return await _do(look, unless_done)
 
 
 async def _once(
-    look: Look, once: str, text: str, work: Callable[[Connection, int], None]
+    look: Look, once: str, text: str, work: Callable[[Connection, int], Done]
 ) -> web.StreamResponse:
     """Send, unless this form was sent already. A form that came back with other words is a new one."""
     if not once.startswith("form:"):
         return _answer(look, "again", ok=False)
 
-    def unless_sent(connection: Connection, id_: int) -> None:
+    def unless_sent(connection: Connection, id_: int) -> Done:
         sent = inbox.sent_with(connection, id_, once)
-        if sent is None or sent.text != text:
-            work(connection, id_)
+        return work(connection, id_) if sent is None or sent.text != text else None
 
     return await _do(look, unless_sent)
 
 
-async def _do(look: Look, work: Callable[[Connection, int], None]) -> web.StreamResponse:
-    """Run `work` in one transaction and answer with a sentence."""
+async def _do(look: Look, work: Callable[[Connection, int], Done]) -> web.StreamResponse:
+    """Run `work` in one transaction, with the row that says who did it, and answer with a sentence."""
     id_ = look.number("id")
 
     def checked(connection: Connection) -> None:
@@ -211,7 +226,10 @@ async def _do(look: Look, work: Callable[[Connection, int], None]) -> web.Stream
             raise Refused("no such conversation")
         if opened.channel not in look.way.channels:
             raise Refused("channel off")
-        work(connection, id_)
+        details = work(connection, id_)
+        if details is not None:
+            kind = look.request.path.rpartition("/")[2]
+            audit.add(connection, kind, look.me.id, conversation_id=id_, now=look.way.clock(), **details)
 
     try:
         await look.way.db.write(checked)

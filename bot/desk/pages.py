@@ -13,6 +13,7 @@ from bot.desk.cards import SOON, packet_view, read_card, row_view, window_until
 from bot.desk.look import Look
 from bot.desk.route import read_route, route_view
 from bot.desk.timeline import timeline
+from bot.model.roles import OVERSEERS, SEE_EVERY_CASE
 from bot.model.states import Outcome, Status
 from bot.store import cases, inbox, promises
 
@@ -53,6 +54,7 @@ def _screen(look: Look, data: dict[str, Any]) -> web.Response:
         **data,
         "rows": rows,
         "tab": _tab(look),
+        "tabs": _tabs(look),
         "paged": "after" in look.request.query,
         "notice": _notice(look, data.get("open")),
         "path": look.request.path,
@@ -61,19 +63,24 @@ def _screen(look: Look, data: dict[str, Any]) -> web.Response:
 
 
 def _tab(look: Look) -> str:
-    tab = look.request.query.get("tab", "")
-    return tab if tab in inbox.TABS else "waiting"
+    tabs, tab = _tabs(look), look.request.query.get("tab", "")
+    return tab if tab in tabs else tabs[0]
+
+
+def _tabs(look: Look) -> tuple[str, ...]:
+    """Who sees only cases of their own has only that list."""
+    return inbox.TABS if look.me.role in SEE_EVERY_CASE else ("mine",)
 
 
 def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
-    lead, after = look.me.role in ("lead", "admin"), look.request.query.get("after")
+    lead, after = look.me.role in OVERSEERS, look.request.query.get("after")
     listed = inbox.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     waiting, mine, to_answer = inbox.counts(connection, look.me.id)
     return {
         "listed": listed,
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
         "overdue": promises.overdue(connection, None if lead else look.me.id, look.way.clock()),
-        "waiting": waiting,
+        "waiting": waiting if look.me.role in SEE_EVERY_CASE else 0,
         "mine": mine,
         "to_answer": to_answer,
         "latest": inbox.latest(connection),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 from bot.desk.look import Look
 from bot.flow import transfer
 from bot.model.errors import Refused
+from bot.model.roles import OVERSEERS
 from bot.store import agents, conversations, inbox, presence
 
 
@@ -32,22 +33,24 @@ async def shift(look: Look) -> web.StreamResponse:
     return look.page("shift.html", teams=look.way.teams.all, **data)
 
 
-def passes(connection: Connection, look: Look, conversation_id: int) -> None:
-    """To a person ("p12") or a team ("t:care"), with a note. A lead may do it for a colleague."""
+def passes(connection: Connection, look: Look, conversation_id: int) -> dict[str, Any]:
+    """To a person ("p12") or a team ("t:care"), with a note; to whom. A lead may do it for a colleague."""
     to, note, now = look.text("to"), look.text("text")[:500], look.way.clock()
     holder = _holder(connection, look, conversation_id)
     if to.startswith("t:"):
         transfer.to_team(connection, look.way, conversation_id, holder, to[2:], note, by=look.me, now=now)
-        return
+        return {"team": to[2:]}
     person = transfer.colleague(connection, _person(to))
     transfer.to_person(connection, look.way, conversation_id, holder, person, note, by=look.me, now=now)
+    return {"person_id": person.id}
 
 
-def asks_in(connection: Connection, look: Look, conversation_id: int) -> None:
-    """A colleague is asked to look at it."""
+def asks_in(connection: Connection, look: Look, conversation_id: int) -> dict[str, Any]:
+    """A colleague is asked to look at it; who."""
     person = transfer.colleague(connection, _person(look.text("to")))
     note, now = look.text("text")[:500], look.way.clock()
     transfer.pull_in(connection, conversation_id, look.me, person, note, now=now)
+    return {"person_id": person.id}
 
 
 def _person(to: str) -> int:
@@ -59,6 +62,6 @@ def _person(to: str) -> int:
 def _holder(connection: Connection, look: Look, conversation_id: int) -> Row[Any]:
     """Whose customer it is: one's own, or for leads a colleague's."""
     opened = conversations.get(connection, conversation_id)
-    if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in ("lead", "admin"):
+    if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in OVERSEERS:
         return agents.get(connection, opened.agent_id) or look.me
     return look.me

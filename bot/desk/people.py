@@ -1,4 +1,7 @@
-"""Who works at the desk: the first people, new ones, their passwords and pictures. Also used by the command line."""
+"""Who works at the desk: the first people, new ones, their passwords and pictures. Also used by the command line.
+
+`by` is who does it, None for the command line. Who leaves, and what becomes of their customers: bot/desk/leaving.py.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,23 @@ import asyncio
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from bot.desk import leaving
 from bot.desk.passwords import hashed, new_password
 from bot.desk.pictures import initials, square
-from bot.flow import handoff
 from bot.flow.way import Way
 from bot.model.errors import Refused
-from bot.model.states import Status
-from bot.store import agents
-from bot.store import tables as t
+from bot.model.roles import ADMIN, AGENT, ROLES
+from bot.store import agents, audit
 
-ROLES = ("agent", "lead", "editor", "admin")
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 LONGEST_NAME = 50  # characters: what platforms that show names allow
 
 #: The names customers see. The demo shows a team; elsewhere the admin is told to give a real name.
-FIRST_ADMIN = ("admin", "Elena Conti", "admin")
-DEMO_AGENTS = (("giulia", "Giulia Ferri", "agent"), ("marco", "Marco Benedetti", "agent"))
+FIRST_ADMIN = ("admin", "Elena Conti", ADMIN)
+DEMO_AGENTS = (("giulia", "Giulia Ferri", AGENT), ("marco", "Marco Benedetti", AGENT))
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ async def first_agents(way: Way, *, demo: bool) -> list[Credentials] | None:
         if agents.count(connection):
             return False  # another process was first: its passwords are the ones that were shown
         for one, password_hash, picture in ready:
-            agents.add(
+            key = agents.add(
                 connection,
                 login=one.login,
                 name=one.name,
@@ -58,13 +59,14 @@ async def first_agents(way: Way, *, demo: bool) -> list[Credentials] | None:
                 picture=picture,
                 now=way.clock(),
             )
+            audit.add(connection, "person_add", None, person_id=key, now=way.clock(), role=one.role)
         return True
 
     return new if await way.db.write(work) else None
 
 
 async def add_agent(
-    way: Way, login: str, *, name: str, role: str = "agent", password: str | None = None
+    way: Way, login: str, *, name: str, role: str = AGENT, password: str | None = None, by: int | None = None
 ) -> Credentials:
     """A new person, with a drawn picture and, unless given, a generated password.
 
@@ -81,7 +83,7 @@ async def add_agent(
     def work(connection: Connection) -> None:
         if agents.by_login(connection, login):
             raise Refused("login_taken")
-        agents.add(
+        key = agents.add(
             connection,
             login=login,
             name=name,
@@ -90,6 +92,7 @@ async def add_agent(
             picture=initials(name),
             now=way.clock(),
         )
+        audit.add(connection, "person_add", by, person_id=key, now=way.clock(), role=role)
 
     try:
         await way.db.write(work)
@@ -106,7 +109,9 @@ def tidy_name(name: str) -> str:
     return name
 
 
-async def set_password(way: Way, agent_id: int, password: str | None = None, *, keep: str | None = None) -> str:
+async def set_password(
+    way: Way, agent_id: int, password: str | None = None, *, keep: str | None = None, by: int | None = None
+) -> str:
     """Give a (new) password; it. Every browser of the person is signed out, except the session with hash `keep`.
 
     Raises Refused: bad_password.
@@ -115,23 +120,30 @@ async def set_password(way: Way, agent_id: int, password: str | None = None, *, 
     password_hash = await _hashed(password)
 
     def work(connection: Connection) -> None:
+        now = way.clock()
         agents.change(connection, agent_id, password_hash=password_hash)
-        others = t.sessions.c.agent_id == agent_id
-        if keep:
-            others &= t.sessions.c.token_hash != keep
-        connection.execute(t.sessions.delete().where(others))
+        agents.end_sessions(connection, agent_id=agent_id, keep=keep, now=now)
+        audit.add(connection, "password", by, person_id=agent_id, now=now)
+        if keep is None:
+            leaving.offers_go_on(connection, way, agent_id, now=now)
 
     await way.db.write(work)
+    way.committed()
     return password
 
 
-async def set_picture(way: Way, agent_id: int, data: bytes) -> None:
+async def set_picture(way: Way, agent_id: int, data: bytes, *, by: int | None = None) -> None:
     """Give a new picture: customers see it from the next message on. Raises NotAPicture."""
     picture = await asyncio.to_thread(square, data)
-    await way.db.write(lambda connection: agents.change(connection, agent_id, picture=picture))
+
+    def work(connection: Connection) -> None:
+        agents.change(connection, agent_id, picture=picture)
+        audit.add(connection, "picture", by, person_id=agent_id, now=way.clock())
+
+    await way.db.write(work)
 
 
-async def set_name(way: Way, agent_id: int, name: str) -> None:
+async def set_name(way: Way, agent_id: int, name: str, *, by: int | None = None) -> None:
     """Change the name customers see; a drawn picture follows it. Raises Refused: bad_name."""
     name = tidy_name(name)
 
@@ -140,36 +152,9 @@ async def set_name(way: Way, agent_id: int, name: str) -> None:
         if before and before.name != name:
             drawn = agents.picture(connection, agent_id) == initials(before.name)
             agents.change(connection, agent_id, name=name, **({"picture": initials(name)} if drawn else {}))
+            audit.add(connection, "name", by, person_id=agent_id, now=way.clock(), name=[before.name, name])
 
     await way.db.write(work)
-
-
-async def set_active(way: Way, agent_id: int, *, active: bool) -> None:
-    """Let someone in or out. Leaving ends the sessions and puts the person's customers back into the queue.
-
-    Raises Refused: last_admin.
-    """
-
-    def work(connection: Connection) -> None:
-        person = agents.get(connection, agent_id)
-        if person is None:
-            raise Refused("nobody")
-        others = select(t.agents.c.id).where(
-            t.agents.c.role == "admin", t.agents.c.active, t.agents.c.id != agent_id
-        )
-        if not active and person.role == "admin" and connection.execute(others).first() is None:
-            raise Refused("last_admin")
-        connection.execute(update(t.agents).where(t.agents.c.id == agent_id).values(active=active))
-        if not active:
-            agents.end_sessions(connection, agent_id=agent_id)
-            in_hand = select(t.conversations.c.id).where(
-                t.conversations.c.status == Status.AGENT, t.conversations.c.agent_id == agent_id
-            )
-            for conversation_id in connection.execute(in_hand).scalars().all():
-                handoff.requeue(connection, way, conversation_id, person, "left", now=way.clock())
-
-    await way.db.write(work)
-    way.committed()
 
 
 async def _hashed(password: str) -> str:

@@ -16,6 +16,8 @@ from bot.flow import promises
 from bot.model.due import is_closed
 from bot.model.errors import Refused
 from bot.model.promises import Promised
+from bot.model.roles import OVERSEERS
+from bot.store import audit
 from bot.store import promises as store
 
 AHEAD = timedelta(days=7)  # what the board shows as coming
@@ -103,12 +105,11 @@ async def settle(look: Look) -> web.StreamResponse:
     id_, what = look.number("id"), look.request.match_info["what"]
 
     def work(connection: Connection) -> Row[Any]:
-        now, way = look.way.clock(), look.way
-        if what == "kept":
-            return promises.kept(connection, id_, look.me, now=now)
-        if what == "later":
-            return promises.put_off(connection, way, id_, look.me, local_time(look, "due") or now, now=now)
-        return promises.withdraw(connection, way, id_, look.me, look.text("text")[:500], now=now)
+        promise, now = _settled(connection, look, id_, what), look.way.clock()
+        audit.add(
+            connection, f"promise_{what}", look.me.id, conversation_id=promise.conversation_id, now=now, promise=id_
+        )
+        return promise
 
     try:
         promise = await look.way.db.write(work)
@@ -116,6 +117,15 @@ async def settle(look: Look) -> web.StreamResponse:
         return await _refused(look, refused)
     look.way.committed()
     return _done(look, promise.conversation_id, "")
+
+
+def _settled(connection: Connection, look: Look, id_: int, what: str) -> Row[Any]:
+    now, way = look.way.clock(), look.way
+    if what == "kept":
+        return promises.kept(connection, id_, look.me, now=now)
+    if what == "later":
+        return promises.put_off(connection, way, id_, look.me, local_time(look, "due") or now, now=now)
+    return promises.withdraw(connection, way, id_, look.me, look.text("text")[:500], now=now)
 
 
 async def _refused(look: Look, refused: Refused) -> web.StreamResponse:
@@ -140,7 +150,7 @@ def _done(look: Look, conversation_id: int, notice: str) -> web.Response:
 async def board(look: Look) -> web.StreamResponse:
     """Overdue, due today, coming; kept and broken per kind and per person. Agents see their own."""
     now, zone = look.way.clock(), look.way.team.zone
-    everyone = look.me.role in promises.OVERSEERS
+    everyone = look.me.role in OVERSEERS
     only = None if everyone else look.me.id
 
     def read(connection: Connection) -> tuple[list[Row[Any]], list[Row[Any]]]:

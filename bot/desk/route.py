@@ -6,22 +6,25 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from bot.desk.deeds import deed
 from bot.desk.look import Look
 from bot.desk.words import Words
 from bot.flow.way import Way
+from bot.model.roles import OVERSEERS
 from bot.model.states import Status
-from bot.store import cases, decisions, presence
+from bot.store import audit, cases, decisions, presence
 
 
 def read_route(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:
     """The decisions about the conversation's case, who else has it open, and whom it could be passed to."""
     case = cases.get(connection, opened.case_id) if opened.case_id else cases.latest(connection, opened.id)
     now = look.way.clock()
-    mine = opened.status == Status.AGENT and (opened.agent_id == look.me.id or look.me.role in ("lead", "admin"))
+    mine = opened.status == Status.AGENT and (opened.agent_id == look.me.id or look.me.role in OVERSEERS)
     return {
         "route_case": case,
         "decided": decisions.of_case(connection, case.id) if case else [],
         "lookers": presence.lookers(connection, opened.id, but=look.me.id, now=now),
+        "audited": audit.of_case(connection, case.id) if case and look.me.role in OVERSEERS else [],
         "colleagues": presence.everyone(connection, now) if mine else [],
     }
 
@@ -37,6 +40,7 @@ def route_view(look: Look, data: dict[str, Any]) -> dict[str, Any]:
         "route": [(row, sentence(w, look.way, row)) for row in data["decided"]],
         "why_me": sentence(w, look.way, mine, you=True) if mine and to_me else "",
         "lookers": data["lookers"],
+        "audited": [(row, deed(w, row)) for row in data["audited"]],
         "colleagues": [one for one in data["colleagues"] if one.id != opened.agent_id],
         "teams": look.way.teams.all,
         "team": look.way.teams.get(case.team) if case else None,

@@ -8,13 +8,14 @@ import math
 import re
 import secrets
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bot.desk.look import COOKIE, DESK, Look, check_origin, read_form, render, signed_in, token_hash
+from bot.desk.look import COOKIE, DESK, Desk, Look, check_origin, read_form, render, signed_in, token_hash
 from bot.desk.passwords import matches_aside
-from bot.store import agents, presence
+from bot.store import agents, audit, presence
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     knock = request.cookies.get(KNOCK, "")
     if not knock or not hmac.compare_digest(str(form.get("knock", "")).encode(), knock.encode()):
         return _form(request, goal, problem="signin.again", status=403)
-    login, address = str(form.get("login", "")).strip().lower()[:64], request.remote or ""
+    login, address = str(form.get("login", "")).strip().lower()[:64], desk.address(request)
     wait = desk.attempts.wait(login, address, desk.way.clock())
     if wait:
         minutes = math.ceil(wait.total_seconds() / 60)
@@ -52,13 +53,15 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     right = await matches_aside(str(form.get("password", "")), stored, desk.room)
     if person is None or not right or not person.active:
         log.warning("desk: a sign-in failed")
+        await desk.way.db.write(partial(_failed, person_id=person.id if person else None, address=address, desk=desk))
         return _form(request, goal, problem="signin.wrong", login=login, status=401)
     desk.attempts.succeeded(login, address)
     token, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(24), desk.way.clock()
 
     def work(connection: Connection) -> None:
-        agents.end_sessions(connection, token_hash=token_hash(request.cookies.get(COOKIE, "")))
+        agents.end_sessions(connection, token_hash=token_hash(request.cookies.get(COOKIE, "")), now=now)
         agents.begin_session(connection, person.id, token_hash(token), csrf, now)
+        audit.add(connection, "sign_in", person.id, person_id=person.id, now=now, address=address)
 
     await desk.way.db.write(work)
     response = web.Response(status=303, headers={"Location": goal, "Cache-Control": "no-store"})
@@ -71,13 +74,20 @@ async def sign_out(look: Look) -> web.StreamResponse:
     """End this browser's session."""
 
     def work(connection: Connection) -> None:
-        agents.end_sessions(connection, token_hash=look.token)
+        agents.end_sessions(connection, token_hash=look.token, now=look.way.clock())
+        audit.add(connection, "sign_out", look.me.id, person_id=look.me.id, now=look.way.clock())
         presence.gone(connection, look.me.id)  # another browser of the same person reports again within a moment
 
     await look.way.db.write(work)
+    look.way.live.ring()  # other pages of the same browser close
     response = web.Response(status=303, headers={"Location": "/desk/login"})
     response.del_cookie(COOKIE, path="/desk")
     return response
+
+
+def _failed(connection: Connection, *, person_id: int | None, address: str, desk: Desk) -> None:
+    """Whose account was tried, and from where. No unknown login is kept: it may be a password in the wrong field."""
+    audit.add(connection, "sign_in_failed", None, person_id=person_id, now=desk.way.clock(), address=address)
 
 
 def safe_next(goal: str) -> str:

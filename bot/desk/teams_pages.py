@@ -1,4 +1,4 @@
-"""The lead's page about teams: their file, and what each person knows. For leads and admins."""
+"""The page about teams: their file, and what each person knows. Leads change it, editors read the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from bot.desk.look import Look
 from bot.flow import teams as teams_
 from bot.model.errors import Refused
-from bot.store import agents, presence, team_files
+from bot.model.roles import OVERSEERS
+from bot.store import agents, audit, presence, team_files
 
 MOST = 50  # customers at a time
 LONGEST_FILE = 100_000  # characters
@@ -49,7 +50,12 @@ async def person(look: Look) -> web.StreamResponse:
         found = agents.get(connection, id_)
         if found is None:
             return False
-        agents.change(connection, id_, teams=chosen, languages=spoken, topics=topics, capacity=int(capacity))
+        new = {"teams": chosen, "languages": spoken, "topics": topics, "capacity": int(capacity)}
+        old = {name: getattr(found, name) for name in new}
+        changed: dict[str, Any] = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+        if changed:
+            agents.change(connection, id_, **new)
+            audit.add(connection, "skills", look.me.id, person_id=id_, now=look.way.clock(), **changed)
         return True
 
     if not await look.way.db.write(work):
@@ -75,5 +81,6 @@ async def _page(look: Look, *, problem: str = "", text: str | None = None, done:
         seen=look.text("seen") if text is not None else newest.id if newest else 0,
         teams=look.way.teams,
         most=MOST,
+        may_change=look.me.role in OVERSEERS,
         **data,
     )

@@ -93,7 +93,7 @@ async def offers(way: Way) -> None:
     """Lapsed offers go on, offers to someone who left too; free hands get what waits. One transaction per case."""
     now = way.clock()
     for conversation_id in await way.db.read(lambda connection: _due(connection, way, now)):
-        if await way.db.write(partial(_again, way=way, conversation_id=conversation_id, now=now)):
+        if await way.db.write(partial(again, way=way, conversation_id=conversation_id, now=now)):
             way.committed()
 
 
@@ -148,8 +148,8 @@ def _matched(connection: Connection, way: Way, people: Sequence[Person], now: da
     return due
 
 
-def _again(connection: Connection, *, way: Way, conversation_id: int, now: datetime) -> bool:
-    """Decide on one waiting case; whether anything changed."""
+def again(connection: Connection, *, way: Way, conversation_id: int, now: datetime) -> bool:
+    """Decide on one waiting case, after its offer lapsed or the person left; whether anything changed."""
     conversation = conversations.get(connection, conversation_id, hold=True)
     if conversation is None or conversation.status != Status.WAITING:
         return False

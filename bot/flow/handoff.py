@@ -39,7 +39,7 @@ def say(
     now: datetime,
 ) -> int:
     """Write down what is said to the customer, with one outgoing row per call; the message's id."""
-    channel = way.channels[conversation.channel]
+    channel = way.channels.get(conversation.channel)
     speaker = speaker_of(way, agent) if agent and name_line else None
     message_id = messages.add_reply(
         connection,
@@ -50,7 +50,8 @@ def say(
         case_id=conversation.case_id,
         now=now,
     )
-    parts = fit(reply, channel.limits, channel.abilities, speaker=speaker)
+    # of a channel that was switched off the words stay to be read; nothing can be sent
+    parts = fit(reply, channel.limits, channel.abilities, speaker=speaker) if channel else []
     if parts:
         outgoing.add(
             connection,

@@ -20,6 +20,7 @@ from bot.model.dialogue import HandoffRequest
 from bot.model.errors import Refused
 from bot.model.promises import Promised, promised
 from bot.model.replies import QuickReply, Reply
+from bot.model.roles import OVERSEERS
 from bot.model.states import Author, Status
 from bot.model.team import when
 from bot.store import agents, cases, conversations, messages
@@ -33,7 +34,6 @@ SILENCE = timedelta(hours=24)  # without an answer to "did it happen?" it counts
 DAY = range(8, 22)  # hours in which the bot writes of its own accord
 #: Done away from this desk: the time being over says nothing, so the customer is asked at once.
 ELSEWHERE = frozenset({"visit", "delivery", "pin", "repair", "appointment"})
-OVERSEERS = frozenset({"lead", "admin"})
 
 
 def found(connection: Connection, way: Way, conversation_id: int, text: str, *, now: datetime) -> list[Promised]:

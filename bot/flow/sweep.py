@@ -21,9 +21,9 @@ from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, RawEvent
 from bot.model.replies import Reply
 from bot.model.states import Status
+from bot.store import audit, outgoing
 from bot.store import cases as cases_
 from bot.store import events as events_
-from bot.store import outgoing
 from bot.store.tables import cases, conversations, live, sessions, watches
 
 log = logging.getLogger(__name__)
@@ -171,6 +171,7 @@ async def retention(way: Way) -> None:
         events_.forget_before(connection, now - KEEP_RAW)
         connection.execute(delete(live).where(live.c.at < now - KEEP_LIVE))
         connection.execute(delete(sessions).where(sessions.c.seen_at < now - KEEP_SESSIONS))
+        audit.forget_before(connection, now - audit.KEEP)
 
     await way.db.write(work)
 

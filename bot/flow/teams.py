@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from bot.flow.way import Way
 from bot.model.errors import Refused
 from bot.model.teams import teams_from
-from bot.store import team_files
+from bot.store import audit, team_files
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,9 @@ async def change(way: Way, text: str, agent_id: int, *, seen: int) -> bool:
             connection.exec_driver_sql("LOCK TABLE team_files IN SHARE ROW EXCLUSIVE MODE")
         if team_files.number(connection) != seen:
             raise Refused("changed")
-        return team_files.add(connection, text, agent_id=agent_id, on_disk=False, now=way.clock())
+        version = team_files.add(connection, text, agent_id=agent_id, on_disk=False, now=way.clock())
+        audit.add(connection, "teams", agent_id, now=way.clock(), version=version)
+        return version
 
     version = await way.db.write(work)
     written = _write(way, text)

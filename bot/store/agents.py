@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from bot.store.conversations import tell
 from bot.store.events import insert_new
 from bot.store.tables import agents, handles, sessions
 
@@ -127,7 +128,27 @@ def touch_session(connection: Connection, token_hash: str, now: datetime) -> Non
     connection.execute(update(sessions).where(sessions.c.token_hash == token_hash).values(seen_at=now))
 
 
-def end_sessions(connection: Connection, *, token_hash: str | None = None, agent_id: int | None = None) -> None:
-    """Sign out one browser, or all of one person."""
+def has_session(connection: Connection, token_hash: str) -> bool:
+    """Whether there is such a session, used of late or not."""
+    found = select(sessions.c.agent_id).where(sessions.c.token_hash == token_hash)
+    return connection.execute(found).first() is not None
+
+
+def end_sessions(
+    connection: Connection,
+    *,
+    now: datetime,
+    token_hash: str | None = None,
+    agent_id: int | None = None,
+    keep: str | None = None,
+) -> None:
+    """Sign out one browser, or all of one person but the session with hash `keep`.
+
+    Leaves a line for the live streams, in this process and in others: their pages close at once.
+    """
     where = sessions.c.token_hash == token_hash if token_hash else sessions.c.agent_id == agent_id
-    connection.execute(delete(sessions).where(where))
+    if keep:
+        where &= sessions.c.token_hash != keep
+    ended = connection.execute(delete(sessions).where(where).returning(sessions.c.agent_id)).scalars().all()
+    for one in set(ended):
+        tell(connection, 0, f"out:{one}", now)

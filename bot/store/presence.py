@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Subquery, delete, func, select, update
 
 from bot.model.choosing import Person
+from bot.model.roles import GIVEN_CUSTOMERS
 from bot.model.states import Status
 from bot.store.conversations import tell
 from bot.store.events import insert_new
@@ -18,7 +19,6 @@ SEEN = timedelta(seconds=100)  # browsers let a page in the background speak onc
 USED = timedelta(minutes=10)  # a desk that nobody touched this long is an empty chair
 LOOKING = timedelta(seconds=50)  # two of a page's reports
 TYPING = timedelta(seconds=12)
-ROLES = ("agent", "lead")  # who is given customers; admins and editors only when asked by name
 
 
 def here(connection: Connection, agent_id: int, *, used_at: datetime, now: datetime) -> bool:
@@ -66,7 +66,7 @@ def people(connection: Connection, now: datetime) -> list[Person]:
             languages=frozenset(row.languages),
             topics=frozenset(row.topics),
             # admins and editors are asked by name only
-            capacity=row.capacity if row.role in ROLES else 0,
+            capacity=row.capacity if row.role in GIVEN_CUSTOMERS else 0,
             load=load.get(row.id, 0),
             last_offer=row.offered_at,
         )
@@ -170,6 +170,12 @@ def looks_away(connection: Connection, agent_id: int, *, but: int | None, now: d
     ).all()
     for row in rows:
         tell(connection, row.conversation_id, "look", now)
+
+
+def looked_at(connection: Connection, agent_id: int) -> set[int]:
+    """The conversations that a person has open."""
+    shown = select(attention.c.conversation_id).where(attention.c.agent_id == agent_id)
+    return set(connection.execute(shown).scalars())
 
 
 def lookers(connection: Connection, conversation_id: int, *, but: int, now: datetime) -> list[Row[Any]]:

@@ -387,13 +387,32 @@ sessions = Table(
     Column("seen_at", Time, nullable=False),
 )
 
+#: Who did what at the desk, to which case or person; and who looked at a case that was not theirs. Never changed.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Time, nullable=False, index=True),
+    Column("agent_id", Integer),  # who; None: the command line, or nobody who is known
+    Column("kind", String(24), nullable=False),
+    Column("conversation_id", Integer),
+    Column("case_id", Integer, index=True),
+    Column("person_id", Integer),  # about whom of the desk
+    Column("details", JSON, nullable=False),  # numbers, codes, names of fields: never the text of a message
+    Index("ix_audit_agent", "agent_id", "id"),
+    Index("ix_audit_person", "person_id", "id"),
+    Index("ix_audit_conversation", "conversation_id", "agent_id", "at"),
+    Index("ix_audit_kind", "kind", "id"),
+    sqlite_autoincrement=True,
+)
+
 #: Something changed in a conversation: open desks ask for what is newer than the last id they saw.
 live = Table(
     "live",
     metadata,
     _id(),
-    Column("conversation_id", Integer, nullable=False),
-    Column("kind", String(16), nullable=False),  # message, move, delivery, read
+    Column("conversation_id", Integer, nullable=False),  # 0: about a person's sessions
+    Column("kind", String(16), nullable=False),  # message, move, delivery, read, offer:<person>, out:<person> …
     Column("at", Time, nullable=False),
     sqlite_autoincrement=True,
 )

@@ -1,0 +1,61 @@
+"""The live stream of one browser: what is new for this person, and the end when their session ends."""
+
+from __future__ import annotations
+
+import json
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bot.desk.live import BREATH, Line, as_event, gathered
+from bot.desk.look import Look, session_ended, signed_in
+from bot.model.roles import SEE_EVERY_CASE
+from bot.store import inbox, presence
+from bot.store.standing import open_of
+
+
+async def live(look: Look) -> web.StreamResponse:
+    """The stream of what is new, until the browser goes, the session ends or the service stops."""
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    after = look.request.headers.get("Last-Event-ID") or look.request.query.get("after", "0")
+    await response.prepare(look.request)
+    known = int(after) if after.isdigit() and len(after) < 16 else 0
+    try:
+        await _tell(look, response, known)
+    except ConnectionError:
+        pass  # the browser went away
+    return response
+
+
+async def _tell(look: Look, response: web.StreamResponse, known: int) -> None:
+    async with look.desk.news.listen() as queue:
+        await response.write(b"retry: 2000\n\n")
+        missed = await look.way.db.read(lambda connection: inbox.news(connection, known)) if known else []
+        lines: list[Line] | None = missed
+        while lines is not None:
+            # asked each time: a session that was ended, or a new role, counts from this very line on
+            found = await signed_in(look.request)
+            if found is None:
+                ended = await session_ended(look.request)
+                await response.write(f"event: out\ndata: {json.dumps({'ended': ended})}\n\n".encode())
+                return
+            mine = await _for(look, found[0].role, lines)
+            await response.write(as_event(mine, look.me.id) if mine else b": still here\n\n")
+            lines = await gathered(queue, BREATH)
+
+
+async def _for(look: Look, role: str, lines: list[Line]) -> list[Line]:
+    """What of the news this role may know: of every case, or only of those that are the person's own."""
+    about_cases = [line for line in lines if line[1]]  # the others only wake streams up: somebody's session ended
+    if role in SEE_EVERY_CASE or not about_cases:
+        return about_cases
+    among = sorted({line[1] for line in about_cases})
+
+    def read(connection: Connection) -> set[int]:
+        # a page that still shows a case which is no longer theirs must hear of it: it asks again, and is closed
+        return open_of(connection, look.me.id, among) | presence.looked_at(connection, look.me.id)
+
+    theirs = await look.way.db.read(read)
+    return [line for line in about_cases if line[1] in theirs]
