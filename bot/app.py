@@ -22,6 +22,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.between.bells import share_bells
+from bot.between.limits import SharedRates
 from bot.between.link import Link
 from bot.channels import channels
 from bot.channels.messenger import MessengerChannel, MessengerSettings
@@ -118,6 +119,7 @@ class App:
             return
         self.link = link = Link(self.settings.redis_url)
         share_bells(way, link, delivers=True)
+        way.rates = SharedRates(link)
         self._stack.push_async_callback(link.stop)
         link.start()
 

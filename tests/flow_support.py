@@ -101,7 +101,17 @@ class ScriptedEngine:
         return result
 
 
-PLAIN = Limits(text=4000, caption=1000, quick_replies=13, title=20, payload=1000, per_second=100_000)
+PLAIN = Limits(
+    text=4000,
+    caption=1000,
+    quick_replies=13,
+    title=20,
+    payload=1000,
+    per_second=100_000,
+    burst=1000,
+    per_chat_second=100_000,
+    chat_burst=1000,
+)
 ABILITIES = Abilities(ask_location=True, ask_contact=True, personas=False, echoes=False, edits=True)
 
 

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from bot.between.link import Link
 from tests.conftest import free_port
@@ -64,7 +66,8 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         """A look into it."""
-        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
+        never = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5, retry=never)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from bot.channels.base import Delivery
 from bot.flow import deliver, handoff
-from bot.flow.deliver import Delivering, Pace, failure_of
+from bot.flow.deliver import Delivering, failure_of
 from bot.flow.sweep import sweep
 from bot.model.errors import SendError
 from bot.model.replies import Reply
@@ -364,15 +364,6 @@ async def test_the_loop_sleeps_while_nothing_can_be_sent(flow: World) -> None:
         await delivering.stop()
         await running
     assert looks <= 3
-
-
-async def test_the_pace_is_kept_over_all_chats() -> None:
-    pace = Pace(50)
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    for _ in range(60):
-        await pace.turn()
-    assert 0.15 < loop.time() - began < 5
 
 
 def test_what_a_failure_means() -> None:

@@ -37,7 +37,9 @@ class Limits:
     utf16: bool = False  # lengths are counted in UTF-16 units
     download: int = 20 * 1024 * 1024  # bytes of a customer's file we can fetch
     per_second: float = 30.0  # sends a second over all conversations
+    burst: int = 5  # of these, at once after a pause
     per_chat_second: float = 1.0  # sends a second in one conversation
+    chat_burst: int = 3  # of these, at once after a pause: the parts of one answer
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,12 @@ class MessengerChannel:
         payload=1000,
         utf16=True,  # the documentation does not say how it counts: this is the stricter way
         download=25 * 1024 * 1024,
+        # A Page's; 10 for audio and video, which are not sent. The budget of a day (200 calls for each customer of
+        # the last 24 hours) is not reckoned here: the platform says itself how long to wait, see messenger_graph.py.
         per_second=300.0,
-        per_chat_second=5.0,
+        burst=50,
+        per_chat_second=5.0,  # ours: no number is published
+        chat_burst=5,
     )
     abilities = Abilities(
         ask_location=False,  # withdrawn by the platform: ask for the town

@@ -1,6 +1,7 @@
 """The client of the Graph API: one call, and what its errors mean. Facts: Graph API v26.0, error reference.
 
-    limit        4, 17, 32, 613, 80001, 80006, HTTP 429: slow down; the minutes are in a header
+    limit        4, 17, 32, 613, 80001, 80006, HTTP 429: slow down; the minutes are in a header.
+                 All but 613 and a bare 429 mean the whole app or Page
     window       2018278, 1545041: outside the time in which we may write
     blocked      551: the person is not available
     token        190: only a person can mend it
@@ -27,6 +28,7 @@ TOKEN_RETRY = 60.0  # seconds until the next try after the token was refused
 LIMIT_RETRY = 60.0  # seconds to wait after "slow down" when the platform does not say how long
 
 _LIMIT = frozenset({4, 17, 32, 613, 80001, 80006})
+_EVERYONE = _LIMIT - {613}
 _TRY_AGAIN = frozenset({1, 2})
 _WINDOW = frozenset({2018278, 1545041})
 
@@ -105,7 +107,8 @@ def send_error(status: int, error: Mapping[str, Any], headers: Mapping[str, str]
     code, subcode = as_int(error.get("code")) or 0, as_int(error.get("error_subcode")) or 0
     detail = f"{code}/{subcode} {as_text(error.get('message'))[:200]}" if error else f"HTTP {status}"
     if code in _LIMIT or status == 429:
-        return SendError("limit", detail, retry_after=_minutes(headers) * 60 or LIMIT_RETRY)
+        wait = _minutes(headers) * 60 or LIMIT_RETRY
+        return SendError("limit", detail, retry_after=wait, everyone=code in _EVERYONE)
     if code == 190:
         return SendError("token", detail, retry_after=TOKEN_RETRY)
     if code == 551:

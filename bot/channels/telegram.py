@@ -79,8 +79,11 @@ class TelegramChannel:
         payload=0,
         utf16=True,
         download=20 * 1024 * 1024,
+        # "about": short bursts are let pass, core.telegram.org/bots/faq; more is answered with retry_after
         per_second=30.0,
+        burst=5,
         per_chat_second=1.0,
+        chat_burst=3,
     )
     abilities = Abilities(ask_location=True, ask_contact=True, personas=False, echoes=False, edits=True)
     static_payloads: frozenset[str] = frozenset()

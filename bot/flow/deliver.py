@@ -30,21 +30,6 @@ AT_ONCE = 64  # calls under way
 IDLE = 5.0  # seconds between looks when no bell rings: another process may have left rows
 
 
-class Pace:
-    """At most `per_second` sends a second over all conversations of a channel, with a burst of one second's worth."""
-
-    def __init__(self, per_second: float) -> None:
-        self._gap = 1 / per_second
-        self._next = 0.0
-
-    async def turn(self) -> None:
-        """Wait until the next send may leave."""
-        now = asyncio.get_running_loop().time()
-        self._next = max(self._next + self._gap, now - 1 + self._gap)
-        if self._next > now:
-            await asyncio.sleep(self._next - now)
-
-
 @dataclass(frozen=True)
 class Failure:
     """What a failed call means for its row."""
@@ -60,7 +45,6 @@ class Delivering:
 
     def __init__(self, way: Way) -> None:
         self._way = way
-        self._paces = {name: Pace(channel.limits.per_second) for name, channel in way.channels.items()}
         self._calls: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._ended = asyncio.Event()
@@ -129,7 +113,8 @@ class Delivering:
             if channel is None:
                 raise SendError("off", "the channel is switched off", permanent=True)
             delivery = await self._delivery(channel, row)
-            await self._paces[row.channel].turn()
+            if not await self._room(channel, row):
+                return
             began = time.perf_counter()
             sent = await channel.send(delivery)
         except SendError as error:
@@ -141,6 +126,20 @@ class Delivering:
             self._way.measures.called(row.channel, Sending.SENT, time.perf_counter() - began)
             now = self._way.clock()
             await self._way.db.write(lambda connection: outgoing.sent(connection, row, sent.platform_id, now))
+
+    async def _room(self, channel: Channel, row: Row[Any]) -> bool:
+        """Wait for the row's turn in the whole channel's queue; False when it has to come again later.
+
+        Only what all of the channel wait for is waited for here. A chat that is too fast would otherwise hold a place
+        that others could use.
+        """
+        place = await self._way.rates.room(ConversationKey(row.channel, row.chat), channel.limits)
+        if place.granted:
+            await asyncio.sleep(place.seconds)
+            return True
+        due_at = self._way.clock() + timedelta(seconds=place.seconds)
+        await self._way.db.write(lambda connection: outgoing.not_yet(connection, row, due_at))
+        return False
 
     async def _delivery(self, channel: Channel, row: Row[Any]) -> Delivery:
         part = outgoing.part_of(row)
@@ -205,6 +204,8 @@ class Delivering:
         )
         self._way.measures.called(row.channel, failure.state, time.perf_counter() - began)
         log.warning("row=%s attempt=%s %s: %s", row.id, row.attempts, failure.state, error.reason)
+        if channel and error.everyone and error.retry_after:
+            await self._way.rates.hold(channel.name, channel.limits, error.retry_after)
 
         def work(connection: Connection) -> None:
             outgoing.not_sent(connection, row, failure.state, failure.problem, now, due_at=failure.due_at)

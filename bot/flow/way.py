@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.channels.base import Channel
+from bot.flow.rates import LocalRates, Rates
 from bot.flow.texts import Texts
 from bot.measures import Measures
 from bot.model.dialogue import Ask, Turn
@@ -88,6 +89,7 @@ class Way:
     teams_file: Path | None = None  # where a lead's changes are written to
     teams_version: int = 0  # of the store's versions, the one that `teams` was read from
     measures: Measures = field(default_factory=Measures)
+    rates: Rates = field(default_factory=LocalRates)
     inbound: Bell = field(default_factory=Bell)  # events were stored that nobody of this process works on
     outgoing: Bell = field(default_factory=Bell)
     live: Bell = field(default_factory=Bell)

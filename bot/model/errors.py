@@ -4,6 +4,7 @@ CareError
 +-- SendError           a message was not (or perhaps not) delivered
 |     permanent         never try again (blocked, window closed, bad request)
 |     retry_after       seconds to wait, where the platform said so
+|     everyone          and it means all conversations, not this one alone
 |     ambiguous         it may have arrived: resending may show it twice
 +-- NotForUs            an update that carries nothing for a conversation; set aside
 +-- Refused             a person asked for a move the state does not allow
@@ -26,6 +27,7 @@ class SendError(CareError):
         *,
         permanent: bool = False,
         retry_after: float | None = None,
+        everyone: bool = False,
         ambiguous: bool = False,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -33,6 +35,7 @@ class SendError(CareError):
         self.detail = detail
         self.permanent = permanent
         self.retry_after = retry_after
+        self.everyone = everyone
         self.ambiguous = ambiguous
 
 

@@ -176,6 +176,15 @@ def sent(connection: Connection, row: Row[Any], platform_id: str, now: datetime)
     tell(connection, row.conversation_id, "delivery", now)
 
 
+def not_yet(connection: Connection, row: Row[Any], due_at: datetime) -> None:
+    """Its turn has not come: as if it had not been claimed, until then. No news for desks."""
+    connection.execute(
+        update(outgoing)
+        .where(outgoing.c.id == row.id, outgoing.c.state == Sending.SENDING)
+        .values(state=Sending.PENDING, attempts=row.attempts - 1, due_at=due_at, lease_until=None)
+    )
+
+
 def not_sent(
     connection: Connection, row: Row[Any], state: Sending, problem: str, now: datetime, *, due_at: datetime
 ) -> None:
