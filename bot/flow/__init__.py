@@ -14,6 +14,7 @@
     flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note
     flow/promises.py     record, answered                 what was promised, and whether it happened
     flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
+    flow/rates.py          LocalRates.room                  not too fast for the chat, nor for the channel
     channels/*.py        Channel.send                     one call to the platform
     flow/teams.py        take_in, change                  the teams in force, from their file or a lead's hand
     flow/sweep.py        sweep                            what time does
