@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 
 from bot.flow import assign
 from bot.flow.teams import fresh, take_in
-from bot.store import agents
+from bot.store import agents, inbox
 from bot.store import tables as t
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor
 from tests.flow_support import CHAT, TEAMS
@@ -289,3 +290,46 @@ async def test_an_empty_chair_is_shown_as_such(desk: DeskWorld) -> None:
     assert "al banco</span>" in (await lead.opens("/desk/teams")).text
     desk.flow.clock.passes(minutes=11)
     assert "al banco</span>" not in (await lead.opens("/desk/teams")).text
+
+
+# The order of the queue at the desk.
+
+
+async def test_the_list_and_the_case_say_why_a_case_is_ahead(desk: DeskWorld) -> None:
+    await desk.asks("1", sender={"name": "Primo"})
+    desk.flow.clock.passes(minutes=12)
+    await desk.flow.writes("mia madre ha 88 anni", "2")
+    conversation = await desk.asks("2", sender={"name": "Fragile"})
+    anna = await desk.agent()
+    page = (await anna.opens("/desk")).text
+    assert page.index("Fragile") < page.index("Primo")
+    assert 'class="tag mark"' in page and "Cliente fragile" in page
+    case = (await anna.opens(f"/desk/c/{conversation}")).text
+    assert "e passa avanti di 30 minuti" in case and "per questa persona aspettare pesa di più" in case
+    await anna.posts(f"/desk/c/{conversation}/take")
+    case = (await anna.opens(f"/desk/c/{conversation}")).text
+    assert "Anna Kessler la sceglie" not in case
+    assert re.search(r"Passa davanti ad altre in attesa da più tempo \(1; la prima, C-\w+, da 12 min\)", case)
+
+
+async def test_marks_are_set_and_taken_away_at_the_desk(desk: DeskWorld) -> None:
+    conversation = await desk.asks()
+    anna = await desk.agent()
+    path = f"/desk/c/{conversation}"
+    assert (await anna.posts(f"{path}/mark", {"code": "public", "on": "yes"})).status == 303
+    page = (await anna.opens(path)).text
+    assert "Anna Kessler segnala: il reclamo è anche in pubblico" in page
+    assert re.search(r'id="mark-public"[^>]*aria-pressed="true"', page)
+    await anna.posts(f"{path}/mark", {"code": "public", "on": "no"})
+    assert "Anna Kessler toglie:" in (await anna.opens(path)).text
+    answer = await anna.posts(f"{path}/mark", {"code": "promise", "on": "yes"}, **AS_SCRIPT)
+    assert json.loads(answer.text) == {**json.loads(answer.text), "ok": False}
+    assert "non c'è una richiesta aperta" in json.loads(answer.text)["notice"]
+
+
+async def test_a_lead_s_cursor_in_an_agent_s_hand_shows_a_page(desk: DeskWorld) -> None:
+    for n in range(3):
+        await desk.asks(str(n))
+    one = await desk.flow.db.read(lambda c: inbox.listed(c, "waiting", 9, limit=1, lead=True))
+    anna = await desk.agent()
+    assert one.after and (await anna.opens(f"/desk?tab=waiting&after={one.after}")).text.count('id="row-') == 3

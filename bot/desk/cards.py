@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row
 
 from bot.channels.base import Channel
 from bot.desk.words import Words
+from bot.model.queue import BY_HAND, CAP, SHOUT_CAP, WORTH, standing
+from bot.model.team import Team
 from bot.store import cases, inbox, promises
 
 SOON = timedelta(hours=3)  # a window or a promise this close is shown as pressing
@@ -39,6 +41,22 @@ def read_card(connection: Connection, conversation: Row[Any]) -> dict[str, Any] 
         "packet": packet,
         "siblings": siblings,
         "promises": promises.open_of(connection, ids),
+    }
+
+
+def place_view(case: Row[Any], team: Team) -> dict[str, Any]:
+    """Where a case stands in the queue and why, in numbers; `by_hand` are the marks that a person may set."""
+    waits = case.waiting_since
+    opens = team.opens(waits) if waits else None
+    place = standing(waits or case.opened_at, opens, case.marks)
+    return {
+        "waits": waits,
+        "opens": opens if place.base != waits else None,
+        "minutes": place.minutes,
+        "marks": [(mark, WORTH[mark]) for mark in place.marks],
+        "by_hand": [(mark, mark in place.marks) for mark in BY_HAND],
+        "cap": CAP,
+        "shout_cap": SHOUT_CAP,
     }
 
 
@@ -108,6 +126,7 @@ def row_view(
         "until": until if until and row.status in ("waiting", "agent") else None,
         "until_soon": bool(until and until - w.now < SOON),
         "until_over": bool(until and until <= w.now),
+        "marks": [mark for mark in WORTH if mark in (row.marks or ())] if row.status in ("waiting", "agent") else [],
         "promise": promise,
         "promise_soon": bool(promise and promise - w.now < SOON),
         "promise_late": bool(promise and promise <= w.now),

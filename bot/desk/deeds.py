@@ -10,12 +10,13 @@ from bot.desk.words import Words
 
 #: Kinds of the audit that a filter offers, in the order of a day's work, then people.
 KINDS = (
-    *("look", "file", "take", "reply", "note", "pass", "ask", "helped", "queue", "back", "close", "retry"),
+    *("look", "file", "take", "reply", "note", "pass", "ask", "helped", "queue", "mark", "back", "close", "retry"),
     *("promise_kept", "promise_later", "promise_withdrawn", "pause", "resume"),
     *("sign_in", "sign_in_failed", "sign_out", "password_wrong"),
     *("teams", "skills", "person_add", "role", "person_out", "person_in", "name", "picture", "password", "export"),
 )
-_CODES = {"outcome": "outcome", "role": "role", "languages": "language"}  # detail -> group of words for its values
+#: Detail -> group of words for its values.
+_CODES = {"outcome": "outcome", "role": "role", "languages": "language", "mark": "mark", "unmark": "mark"}
 
 
 def deed(w: Words, row: Row[Any]) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from bot.desk.cards import window_until
 from bot.desk.look import Look, wants_json
 from bot.desk.pages import OUTCOMES, new_form
 from bot.desk.pictures import NotAPicture, fit_to_send
-from bot.flow import handoff, promises, transfer
+from bot.flow import handoff, promises, queue, transfer
 from bot.flow.way import Way
 from bot.model.errors import Refused
 from bot.model.messages import ConversationKey
@@ -42,6 +42,7 @@ _REFUSED = {
     "not waiting": "not_waiting",
     "not yours": "not_yours",
     "nobody": "nobody",
+    "no case": "no_case",
     "open promise": "open_promise",
     "time is over": "promise_no_time",
 }
@@ -74,6 +75,17 @@ async def requeue(look: Look) -> web.StreamResponse:
         handoff.requeue(connection, look.way, id_, agent, why, now=look.way.clock())
 
     return await _move(look, Status.WAITING, work)
+
+
+async def mark(look: Look) -> web.StreamResponse:
+    """Set or take away a mark that only a person can know."""
+    code, on = look.text("code"), look.text("on") == "yes"
+
+    def work(connection: Connection, id_: int) -> Done:
+        changed = queue.mark(connection, look.way, id_, look.me, code, on=on, now=look.way.clock())
+        return {"mark" if on else "unmark": code} if changed else None
+
+    return await _do(look, work)
 
 
 async def hand_on(look: Look) -> web.StreamResponse:
@@ -295,6 +307,7 @@ ACTIONS: dict[str, Act] = {
     "note": note,
     "back": give_back,
     "queue": requeue,
+    "mark": mark,
     "pass": hand_on,
     "ask": ask_in,
     "helped": helped,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from bot.desk.cards import place_view
 from bot.desk.deeds import deed
 from bot.desk.look import Look
 from bot.desk.words import Words
@@ -44,6 +46,7 @@ def route_view(look: Look, data: dict[str, Any]) -> dict[str, Any]:
         "colleagues": [one for one in data["colleagues"] if one.id != opened.agent_id],
         "teams": look.way.teams.all,
         "team": look.way.teams.get(case.team) if case else None,
+        "place": place_view(case, look.way.teams.get(case.team)) if case and opened.case_id == case.id else None,
         "helper": helper,
         "helper_id": case.helper_id if case else None,
         "may_pass": bool(data["colleagues"]),
@@ -64,10 +67,19 @@ def sentence(w: Words, way: Way, row: Row[Any], *, you: bool = False) -> str:
         "load": facts.get("load", 0),
         "capacity": facts.get("capacity", 0),
         "minutes": facts.get("minutes", 0),
+        "mark": w.name("mark_why", row.why),
+        "marks": ", ".join(w.name("mark_why", mark) for mark in facts.get("marks", ())),
+        "over": facts.get("over", 0),
+        "oldest": facts.get("oldest", ""),
+        "longest": w.span(timedelta(minutes=facts.get("oldest_minutes", 0))),
     }
     kind = row.kind
     if kind in ("offered", "taken"):
         kind = f"{kind}_{row.why}"
+    elif kind == "jumped":
+        kind = f"jumped_{row.why if row.why in ('marks', 'knows', 'chosen') else 'fit'}"
+    elif kind == "marked" and row.by_agent_id:
+        kind = "marked_by"
     elif kind == "passed":
         kind = "passed" if row.agent_id else "passed_team"
     if row.why and f"{kind}_why" in ("passed_why", "passed_team_why", "put_back_why", "asked_why"):

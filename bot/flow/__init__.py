@@ -9,6 +9,7 @@
     flow/turn.py           bot_turn                         the bot's turn: ask, then keep and say in one transaction
     dialogue.py            Dialogue.ask                     the engine's answer, as data
     flow/handoff.py        request                          a person is wanted: case, packet, honest words
+    flow/queue.py        stand, mark, note_jump           its place in the queue, and why
     flow/assign.py       decide, offers                   the right person: offered to one, and on to the next
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
     flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note

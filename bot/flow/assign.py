@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
+from bot.flow.queue import note_jump
 from bot.flow.way import Way
 from bot.model.choosing import Choice, Person, Wanted, choose, goes_to_the_lead
 from bot.model.states import Status
@@ -24,7 +25,7 @@ from bot.store import cases, conversations, decisions, presence
 from bot.store import tables as t
 
 KNOWN_FOR = timedelta(days=90)  # who had a case of the customer within this knows them
-AT_ONCE = 100  # waiting cases looked at in one go, the longest waiting first
+AT_ONCE = 100  # waiting cases looked at in one go, in the order of the queue
 ONE_AT_A_TIME = 5127002  # a lock's number, beside the migrations' one
 
 
@@ -79,6 +80,7 @@ def decide(connection: Connection, way: Way, conversation: Row[Any], case: Row[A
         minutes=team.minutes,
         **choice.facts,
     )
+    note_jump(connection, case, choice.agent_id, choice.why, now=now)
     conversations.tell(connection, conversation.id, f"offer:{choice.agent_id}", now)
     return choice
 
@@ -127,11 +129,12 @@ def _matched(connection: Connection, way: Way, people: Sequence[Person], now: da
         .join(t.cases, t.cases.c.id == t.conversations.c.case_id)
         .where(
             t.conversations.c.status == Status.WAITING,
+            t.cases.c.counts_since.is_not(None),
             t.cases.c.offered_to.is_(None),
             t.cases.c.lead_since.is_(None),
             or_(mine, t.cases.c.owner_id.in_([one.id for one in people])),
         )
-        .order_by(t.cases.c.waiting_since, t.cases.c.id)
+        .order_by(t.cases.c.counts_since, t.cases.c.waiting_since, t.cases.c.id)
         .limit(AT_ONCE)
     ).all()
     pairs = [(row, cases.get(connection, row.waiting_case)) for row in rows]

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.channels.base import fit
-from bot.flow import assign
+from bot.flow import assign, queue
 from bot.flow.packet import pack
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
@@ -100,10 +100,10 @@ def request(
             last.id,
             closed_at=None,
             outcome=None,
-            waiting_since=now,
             reassured_at=None,
             wish=None,
             helper_id=None,
+            **cases.waits_from(now),
         )
         case = cases.get(connection, last.id)
     else:
@@ -120,7 +120,8 @@ def request(
         connection, conversation, Status.WAITING, who=who, why=wanted.reason, now=now, case_id=case.id
     )
     cases.add_packet(connection, case.id, pack(connection, way, conversation, wanted), now)
-    assign.decide(connection, way, conversation, case, now=now)
+    queue.stand(connection, way, case.id, now=now)
+    assign.decide(connection, way, conversation, cases.get(connection, case.id), now=now)
     case = cases.get(connection, case.id)
     if not silently:
         say(connection, way, conversation, _what_happens_next(connection, way, conversation, case, now), now=now)
@@ -202,11 +203,12 @@ def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any
         connection,
         case.id,
         owner_id=agent.id,
-        waiting_since=None,
         taken_at=case.taken_at or now,
-        **cases.NOT_OFFERED,
+        **cases.NOT_WAITING,
     )
     why = "offered" if case.offered_to == agent.id else "chosen"
+    if why == "chosen":  # an offer that passed somebody over was written down when it was made
+        queue.note_jump(connection, case, agent.id, why, now=now)
     decisions.add(connection, case.id, "taken", agent_id=agent.id, by_agent_id=agent.id, why=why, now=now)
     outgoing.suppress_bot(connection, conversation_id, "a person took over")
     introduce(connection, way, moved, agent, "taken", now=now)
@@ -288,7 +290,8 @@ def requeue(
         by_agent_id=agent.id,
         case_id=case.id,
     )
-    cases.change(connection, case.id, waiting_since=now, reassured_at=None, wish=None, helper_id=None)
+    cases.change(connection, case.id, reassured_at=None, wish=None, helper_id=None, **cases.waits_from(now))
+    queue.stand(connection, way, case.id, now=now)
     decisions.add(
         connection,
         case.id,
@@ -366,7 +369,7 @@ def cancel(connection: Connection, way: Way, conversation: Row[Any], *, now: dat
         return False
     case = cases.get(connection, conversation.case_id)
     cases.change(
-        connection, case.id, closed_at=now, waiting_since=None, outcome=Outcome.WITHDRAWN, **cases.NOT_OFFERED
+        connection, case.id, closed_at=now, outcome=Outcome.WITHDRAWN, **cases.NOT_WAITING
     )
     moved = conversations.move(connection, conversation, Status.BOT, who="customer", why="no longer needed", now=now)
     text = way.texts.say("cancelled", moved.language, number=case.number)

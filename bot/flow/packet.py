@@ -18,7 +18,7 @@ STORY_GAP = timedelta(hours=24)  # a silence longer than this begins a new story
 
 def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: HandoffRequest) -> dict[str, Any]:
     """What is handed over, as plain data: stored with the case and never changed."""
-    story = _story(messages.history(connection, conversation.id))
+    story = story_of(connection, conversation.id)
     said = [row for row in story if row.author == Author.CUSTOMER]
     facts = messages.facts_of(connection, conversation.id, since=story[0].at if story else None)
     siblings = _conversations_of(connection, conversation.customer_id)
@@ -74,8 +74,9 @@ def _first_words(said: list[Row[Any]]) -> str:
     return next((row.text for row in words if row.intent != "greet"), words[0].text if words else "")
 
 
-def _story(rows: list[Row[Any]]) -> list[Row[Any]]:
-    """The messages since the last long silence."""
+def story_of(connection: Connection, conversation_id: int) -> list[Row[Any]]:
+    """The messages since the last long silence, oldest first."""
+    rows = messages.history(connection, conversation_id)
     start = 0
     for index in range(1, len(rows)):
         if rows[index].at - rows[index - 1].at > STORY_GAP:

@@ -16,6 +16,7 @@ from bot.dialogue import EngineDown
 from bot.flow import assign, handoff, teams
 from bot.flow.deliver import ECHO_WAIT
 from bot.flow.promises import promises_due
+from bot.flow.queue import late_promises
 from bot.flow.way import Way
 from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, RawEvent
@@ -40,7 +41,7 @@ Step = Callable[[Way], Awaitable[None]]
 async def sweep(way: Way, *, everything: bool = False) -> None:
     """Every step once. `everything`: at start, when no other process can be sending."""
     await _lost_calls(way, everything=everything)
-    for step in (teams.fresh, assign.offers, nobody_came, watched, promises_due, retention):
+    for step in (teams.fresh, assign.offers, late_promises, nobody_came, watched, promises_due, retention):
         await step(way)
 
 
@@ -54,6 +55,7 @@ class Sweeping:
             (left_behind, 5),
             (teams.fresh, 5),
             (assign.offers, 2),
+            (late_promises, 30),
             (nobody_came, 20),
             (watched, 60),
             (promises_due, 60),

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import assign, handoff
+from bot.flow import assign, handoff, queue
 from bot.flow.packet import pack
 from bot.flow.way import Way
 from bot.model.choosing import Choice, choose
@@ -73,10 +73,11 @@ def to_team(
         team=team,
         owner_id=None,
         helper_id=None,
-        waiting_since=now,
         reassured_at=None,
         wish=None,
+        **cases.waits_from(now),
     )
+    queue.stand(connection, way, case_id, now=now)
     decisions.add(connection, case_id, "passed", by_agent_id=by.id, why=note, now=now, team=team, holder=holder.id)
     assign.decide(connection, way, moved, cases.get(connection, case_id), now=now)
     case = cases.get(connection, case_id)

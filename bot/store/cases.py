@@ -13,6 +13,8 @@ from bot.store.tables import agents, cases, moves, packets
 
 #: Nobody is asked to take it (any more).
 NOT_OFFERED = {"offered_to": None, "offered_at": None, "offer_until": None, "lead_since": None}
+#: The customer does not wait for a person (any more).
+NOT_WAITING = {**NOT_OFFERED, "waiting_since": None, "counts_since": None}
 
 #: No letter that is mistaken for a digit on the phone.
 ALPHABET = "ACDEFGHJKLMNPQRTUVWXY34679"
@@ -42,11 +44,16 @@ def open_case(
             note=note,
             team=team,
             opened_at=now,
-            waiting_since=now,
+            **waits_from(now),
         )
     ).inserted_primary_key
     assert key
     return get(connection, key[0])
+
+
+def waits_from(now: datetime) -> dict[str, datetime]:
+    """The columns of a case whose customer waits from now on; flow/queue.py then finds its place."""
+    return {"waiting_since": now, "counts_since": now}
 
 
 def get(connection: Connection, case_id: int) -> Row[Any]:

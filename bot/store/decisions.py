@@ -66,6 +66,16 @@ def since(connection: Connection, case_ids: list[int]) -> dict[int, list[Row[Any
     return found
 
 
+def marks_of(connection: Connection, case_id: int) -> list[Row[Any]]:
+    """The last word on each mark of a case (`why`): marked or unmarked."""
+    rows = connection.execute(
+        select(decisions)
+        .where(decisions.c.case_id == case_id, decisions.c.kind.in_(["marked", "unmarked"]))
+        .order_by(decisions.c.id)
+    )
+    return list({row.why: row for row in rows}.values())
+
+
 def knows(connection: Connection, customer_id: int, after: datetime) -> int | None:
     """Who last had a case of the customer, on any channel, opened after that moment."""
     owner: int | None = connection.execute(

@@ -14,17 +14,17 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Row,
     Select,
-    and_,
     case,
     desc,
     func,
     literal,
-    or_,
     select,
     tuple_,
+    union,
     union_all,
     update,
 )
@@ -72,8 +72,8 @@ def _rows() -> Select[Any]:
         select(
             *(_c[n] for n in ("id", "channel", "status", "language", "blocked", "last_customer_at", "last_message_at")),
             customers.c.name.label("customer_name"),
-            *(cases.c[n] for n in ("number", "reason", "topic", "waiting_since", "lead_since", "wish")),
-            *(cases.c[n] for n in ("offered_to", "helper_id")),
+            *(cases.c[n] for n in ("number", "reason", "topic", "waiting_since", "counts_since", "marks")),
+            *(cases.c[n] for n in ("lead_since", "wish", "offered_to", "helper_id")),
             _offered.c.name.label("offered_name"),
             messages.c.text,
             messages.c.attachments,
@@ -100,20 +100,19 @@ def listed(
     limit: int = 50,
     lead: bool = False,
 ) -> Listed:
-    """Conversations of a tab: waiting and mine, the longest waiting first; all, the newest first.
+    """Conversations of a tab: waiting in the order of the queue; mine, to be answered first; all, the newest first.
 
     Before the others who wait: those offered to this person and, for a `lead`, those that nobody took.
     """
     key = _key(after)
     if tab == "waiting":
-        nobody_took = case((cases.c.lead_since.is_not(None), 1), else_=2) if lead else literal(2)
-        rank = case((cases.c.offered_to == agent_id, 0), else_=nobody_took)
-        order: list[ColumnElement[Any]] = [rank, cases.c.waiting_since, _c.id]
-        query = _rows().add_columns(rank.label("rank")).where(_c.status == Status.WAITING)
-        query = _later(query, order, key, (None, Time, None)).order_by(*order)
+        place = _waiting(agent_id, key, limit + 1, lead=lead).subquery()
+        order: list[ColumnElement[Any]] = [place.c.rank, place.c.counts_since, place.c.waiting_since, place.c.case_id]
+        query = _rows().add_columns(place.c.rank, place.c.case_id).join(place, place.c.case_id == _c.case_id)
+        query = query.where(_c.status == Status.WAITING).order_by(*order)
     elif tab == "mine":
         order = [_answered, _c.last_customer_at, _c.id]
-        query = _rows().where(_c.status == Status.AGENT, or_(_c.agent_id == agent_id, cases.c.helper_id == agent_id))
+        query = _rows().where(_c.id.in_(_in_hand(agent_id)))
         query = _later(query, order, key, (None, Time, None)).order_by(*order)
     else:
         newest = _newest(key, limit + 1).subquery()
@@ -124,10 +123,45 @@ def listed(
     rows, last = rows[:limit], rows[limit - 1]
     end: tuple[Any, ...] = (last.last_message_at, last.id)
     if tab == "waiting":
-        end = (last.rank, last.waiting_since, last.id)
+        end = (last.rank, last.counts_since, last.waiting_since, last.case_id)
     elif tab == "mine":
         end = (last.answered, last.last_customer_at, last.id)
     return Listed(rows, _cursor(end))
+
+
+def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSelect[Any]:
+    """Places in the queue: offered to this person, then for a lead those nobody took, then all others.
+
+    Each part along an index of its own, so that a page costs the same with ten and ten thousand who wait.
+    """
+    k = cases.c
+    elsewhere = k.offered_to.is_distinct_from(agent_id)
+    parts = [[k.offered_to == agent_id], [elsewhere]]
+    if lead:
+        parts = [parts[0], [elsewhere, k.lead_since.is_not(None)], [elsewhere, k.lead_since.is_(None)]]
+    order = (k.counts_since, k.waiting_since, k.id)
+    if key and (len(key) != 4 or type(key[0]) is not int or key[0] >= len(parts)):
+        key = None  # made up, or of a lead's list
+    chosen = []
+    for rank, wanted in enumerate(parts):
+        part = select(literal(rank).label("rank"), k.counts_since, k.waiting_since, k.id.label("case_id"))
+        part = part.where(k.counts_since.is_not(None), *wanted)
+        if key and key[0] > rank:
+            continue
+        if key and key[0] == rank:
+            part = part.where(tuple_(*order) > _bound(key[1:], (Time, Time, None)))
+        chosen.append(select(part.order_by(*order).limit(limit).subquery()))
+    return union_all(*chosen)
+
+
+def _in_hand(agent_id: int) -> CompoundSelect[Any]:
+    """Ids of the conversations that this person has, or was asked to look at."""
+    asked = (
+        select(cases.c.conversation_id)
+        .join(conversations, _c.case_id == cases.c.id)
+        .where(cases.c.helper_id == agent_id, _c.id == cases.c.conversation_id, _c.status == Status.AGENT)
+    )
+    return union(select(_c.id).where(_c.agent_id == agent_id), asked)
 
 
 def _newest(key: Sequence[Any] | None, limit: int) -> Select[Any]:
@@ -172,15 +206,11 @@ def _key(after: str | None) -> list[Any] | None:
 
 def counts(connection: Connection, agent_id: int) -> tuple[int, int, int]:
     """How many wait, how many this agent has, and in how many of these the customer wrote last."""
-    mine = and_(_c.status == Status.AGENT, _c.agent_id == agent_id)
+    waiting = select(func.count()).where(cases.c.counts_since.is_not(None)).scalar_subquery()
     row = connection.execute(
-        select(
-            func.sum(case((_c.status == Status.WAITING, 1), else_=0)),
-            func.sum(case((mine, 1), else_=0)),
-            func.sum(case((mine, 1 - _answered), else_=0)),
-        ).where(or_(_c.status == Status.WAITING, mine))
+        select(waiting, func.count(), func.coalesce(func.sum(1 - _answered), 0)).where(_c.agent_id == agent_id)
     ).one()
-    return (row[0] or 0, row[1] or 0, row[2] or 0)
+    return (row[0], row[1], row[2])
 
 
 def conversation(connection: Connection, conversation_id: int) -> Row[Any] | None:

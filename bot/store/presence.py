@@ -134,7 +134,7 @@ def everyone(connection: Connection, now: datetime) -> list[Row[Any]]:
 def _in_hand() -> Subquery:
     return (
         select(conversations.c.agent_id, func.count().label("load"))
-        .where(conversations.c.status == Status.AGENT)
+        .where(conversations.c.agent_id.is_not(None))
         .group_by(conversations.c.agent_id)
         .subquery()
     )

@@ -53,6 +53,10 @@ class Time(TypeDecorator[datetime]):
 
 _NEW = text("state = 'new'")
 _OFFERED = text("offered_to IS NOT NULL")
+_HELPED = text("helper_id IS NOT NULL")
+_LEADS = text("lead_since IS NOT NULL")
+_HELD = text("agent_id IS NOT NULL")
+_WAITS = text("counts_since IS NOT NULL")
 _OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
 
 
@@ -114,6 +118,7 @@ conversations = Table(
     Column("created_at", Time, nullable=False),
     UniqueConstraint("channel", "chat"),
     Index("ix_conversations_status_last", "status", "last_message_at"),
+    Index("ix_conversations_held", "agent_id", sqlite_where=_HELD, postgresql_where=_HELD),
 )
 
 #: The dialogue engine's state, apart from the conversation so that lists of conversations stay small to read.
@@ -196,6 +201,8 @@ cases = Table(
     Column("owner_id", Integer, ForeignKey("agents.id")),
     Column("opened_at", Time, nullable=False, index=True),
     Column("waiting_since", Time),  # set while the customer waits for a person
+    Column("counts_since", Time),  # with it: the order of the queue, see bot.model.queue
+    Column("marks", JSON, nullable=False, server_default="[]"),  # what puts it ahead: codes of bot.model.queue
     Column("taken_at", Time),  # first time a person took it
     Column("reassured_at", Time),  # when the bot last said that nobody came yet
     Column("closed_at", Time),
@@ -209,6 +216,10 @@ cases = Table(
     Column("helper_id", Integer),  # a colleague who was asked in; the owner stays the owner
     Column("wish", String(8)),  # outside the team's hours: "wait" here, or be written to ("write")
     Index("ix_cases_offered", "offered_to", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
+    Index("ix_cases_helped", "helper_id", sqlite_where=_HELPED, postgresql_where=_HELPED),
+    Index("ix_cases_queue", "counts_since", "waiting_since", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    Index("ix_cases_leads", "counts_since", "waiting_since", "id", sqlite_where=_LEADS, postgresql_where=_LEADS),
+    Index("ix_cases_team", "team", "waiting_since", sqlite_where=_WAITS, postgresql_where=_WAITS),
 )
 
 #: Who was chosen for a case, and why; and what became of it. Shown at the desk, never changed.
@@ -217,7 +228,7 @@ decisions = Table(
     metadata,
     _id(),
     Column("case_id", Integer, ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("kind", String(12), nullable=False),  # offered, lapsed, gone, lead, taken, passed, put_back
+    Column("kind", String(12), nullable=False),  # offered, lapsed, taken, passed, jumped, marked ...
     Column("agent_id", Integer),  # whom it is about
     Column("by_agent_id", Integer),  # who decided; None: the service
     Column("why", String(200), nullable=False, server_default=""),
