@@ -120,6 +120,8 @@ class App:
         self.link = link = Link(self.settings.redis_url)
         share_bells(way, link, delivers=True)
         way.rates = SharedRates(link)
+        way.measures.redis(gone=True)
+        link.changed.append(lambda: way.measures.redis(gone=not link.up))
         self._stack.push_async_callback(link.stop)
         link.start()
 
@@ -166,7 +168,7 @@ class App:
         app = web.Application()
         for channel in way.channels.values():
             app.add_routes(channel.routes(self._receive))
-        app.add_routes(health_routes(way, self._engine_state))
+        app.add_routes(health_routes(way, self._engine_state, redis=self._redis_state if self.link else None))
         secure = (self.settings.public_url or "").startswith("https")
         app.add_routes(people_routes(way))
         app.add_subapp("/desk", desk_app(way, secure_cookies=secure))
@@ -212,6 +214,10 @@ class App:
     async def _stop_children(self) -> None:
         if self.children:
             await self.children.stop()
+
+    async def _redis_state(self) -> str:
+        assert self.link
+        return "ok" if self.link.up else f"degraded: gone ({self.link.trouble}); careful limits, desks ask the database"
 
     async def _engine_state(self) -> str:
         return await self.way.engine.state()

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bot.app import StartFailed, build_way, open_database
+from bot.between.link import Link
 from bot.channels import channels
 from bot.channels.messenger import MessengerChannel
 from bot.desk import add_agent, set_password, set_picture
@@ -34,17 +35,20 @@ async def once(settings: Settings, options: argparse.Namespace) -> int:
     except StartFailed as error:
         print(error, file=sys.stderr)
         return 1
+    link = Link(settings.redis_url) if settings.redis_url else None
     try:
         if options.command == "messenger-setup":
             problem = await _set_up_messenger(way, settings)
         elif options.command == "agent":
             problem = await _agent(way, options)
         else:
-            problem = await operate(way, options)
+            problem = await operate(way, options, link)
     except Refused as error:
         problem = REASONS.get(error.reason, error.reason)
     finally:
         await way.engine.close()
+        if link:
+            await link.stop()
         db.close()
     if problem:
         print(problem, file=sys.stderr)

@@ -42,14 +42,19 @@ COUNTED = {
 Numbers = dict[tuple[str, str], float]
 
 
-def health_routes(way: Way, engine: Check) -> list[web.RouteDef]:
-    """The three routes. `engine` gives "ok", "degraded: …" when it can do its work all the same, or what is wrong."""
+def health_routes(way: Way, engine: Check, *, redis: Check | None = None) -> list[web.RouteDef]:
+    """The three routes. Checks give "ok", "degraded: …" when the work is done all the same, or what is wrong.
+
+    `redis`: only where one is configured.
+    """
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_request: web.Request) -> web.Response:
         checks = {"database": await _database(way.db), "engine": await engine()}
+        if redis:
+            checks["redis"] = await redis()
         ready = all(state == "ok" or state.startswith("degraded") for state in checks.values())
         return web.json_response({"ready": ready, **checks}, status=200 if ready else 503)
 

@@ -59,6 +59,9 @@ class Measures:
         self._engines = Gauge(
             "sportello_engines", "Engines by their breaker's state.", ["state"], registry=registry
         )
+        self._gone = Gauge(
+            "sportello_redis_gone", "1 while Redis is configured and does not answer.", registry=registry
+        )
         self._memory = Gauge(
             "sportello_engine_memory_bytes", "Memory of the engine that is this process's child.", registry=registry
         )
@@ -108,3 +111,7 @@ class Measures:
         """A platform was called; `state` is what became of the row."""
         self._state(channel, state).inc()
         self._call(channel).observe(seconds)
+
+    def redis(self, *, gone: bool) -> None:
+        """Whether Redis, where there should be one, does not answer."""
+        self._gone.set(gone)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import time
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from bot.between.bells import SharedBell, share_bells
 from bot.between.link import Gone, Link, Script
+from bot.health import health_routes
+from bot.operations.check import check
+from bot.operations.commands import operate
 from tests.flow_support import World
 from tests.redis_server import BEAT, RedisServer, linked, until
 
@@ -234,3 +240,58 @@ async def test_a_wrong_password_is_not_told_to_the_log(
     finally:
         redis_server.stop()
         redis_server.start()
+
+
+# What those who run it see.
+
+
+async def answers(flow: World, link: Link | None) -> tuple[int, dict[str, Any]]:
+    """What /readyz says in a process with this link."""
+
+    async def engine() -> str:
+        return "ok"
+
+    async def redis() -> str:
+        assert link
+        return "ok" if link.up else f"degraded: gone ({link.trouble})"
+
+    app = web.Application()
+    app.add_routes(health_routes(flow.way, engine, redis=redis if link else None))
+    async with TestClient(TestServer(app)) as client, client.get("/readyz") as answer:
+        return answer.status, await answer.json()
+
+
+async def test_ready_all_the_same_and_said_what_is_missing(redis_server: RedisServer, flow: World) -> None:
+    assert "redis" not in (await answers(flow, None))[1]
+    async with linked(redis_server) as (link,):
+        assert await answers(flow, link) == (200, {"ready": True, "database": "ok", "engine": "ok", "redis": "ok"})
+        redis_server.stop()
+        await until(lambda: not link.up)
+        status, said = await answers(flow, link)
+        assert status == 200 and said["ready"] and said["redis"].startswith("degraded: gone (")
+
+
+async def test_check_and_doctor_know_it(
+    redis_server: RedisServer, flow: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def doctor() -> str:
+        return await operate(flow.way, argparse.Namespace(command="doctor"), link)
+
+    async def ready() -> bool:
+        return True
+
+    flow.engine.ready = ready  # type: ignore[attr-defined]
+    flow.way.channels = {}
+    link = Link(redis_server.url, wait=0.5)
+    try:
+        found = {one.name: one.problems for one in await check(flow.way, link)}
+        assert found["redis"] == ()
+        assert await doctor() == "" and "Redis" not in capsys.readouterr().out
+        redis_server.stop()
+        found = {one.name: one.problems for one in await check(flow.way, link)}
+        assert "does not answer (ConnectionError)" in found["redis"][0]
+        assert await doctor() == "", "nothing is stuck for want of it"
+        assert "note   Redis does not answer" in capsys.readouterr().out
+        assert "redis" not in {one.name for one in await check(flow.way, None)}
+    finally:
+        await link.stop()

@@ -19,10 +19,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import yaml
 
+from bot.between.link import Link
 from bot.children import Children, ChildrenSettings
 from bot.flow.deliver import LEASE
 from bot.settings import SECRETS, read_settings
@@ -141,7 +143,8 @@ def test_caddy_lets_pass_what_the_bot_serves_to_the_world() -> None:
     served = "".join(file.read_text() for file in (ROOT / "bot").rglob("*.py"))
     for part in ("/webhooks/", '"/desk"', "/people/"):
         assert part in served
-    assert set(re.findall(r"reverse_proxy (\S+)", text)) == {f"bot:{environment('bot')['PORT']}"}
+    assert re.findall(r"dynamic a (\S+) (\d+)", text) == [("bot", environment("bot")["PORT"])]
+    assert text.count("reverse_proxy") == text.count("import bots") == 3, "each finds all the bots there are"
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -209,6 +212,7 @@ def test_bases_are_pinned_and_environments_come_from_the_locks(name: str) -> Non
         lock = re.search(r"/requirements/(\w+\.txt)", install)
         assert lock and (ROOT / "requirements" / lock[1]).exists()
     assert re.fullmatch(r"postgres:\d+\.\d+-[a-z]+", SERVICES["postgres"]["image"])
+    assert re.fullmatch(r"redis:\d+\.\d+\.\d+-[a-z]+", SERVICES["redis"]["image"])
 
 
 def test_the_actions_smaller_lock_has_the_engines_pins() -> None:
@@ -246,6 +250,8 @@ def test_engine_actions_and_database_have_no_way_out() -> None:
             assert set(service["networks"]) & set(SERVICES[other]["networks"]), f"{name} cannot reach {other}"
     assert SERVICES["bot"]["ports"][0].startswith("127.0.0.1:"), "in the open only through a proxy with TLS"
     assert not set(SERVICES["engine"]["networks"]) & set(SERVICES["postgres"]["networks"])
+    near = [name for name, service in SERVICES.items() if set(service["networks"]) & set(SERVICES["redis"]["networks"])]
+    assert near == ["bot", "redis"]
 
 
 def test_the_start_goes_by_health() -> None:
@@ -254,11 +260,14 @@ def test_the_start_goes_by_health() -> None:
         "postgres": set(),
         "actions": set(),
         "engine": {"actions"},
-        "bot": {"engine", "postgres"},
+        "redis": set(),
+        "bot": {"engine", "postgres", "redis"},
         "caddy": {"bot"},
     }
     for service in SERVICES.values():
-        assert all(one == {"condition": "service_healthy"} for one in service.get("depends_on", {}).values())
+        for other, wanted in service.get("depends_on", {}).items():
+            # the bot does its work without Redis: a sick one must not keep it from starting
+            assert wanted == {"condition": "service_started" if other == "redis" else "service_healthy"}
     assert int(SERVICES["bot"]["stop_grace_period"].removesuffix("s")) > LEASE.total_seconds()
 
 
@@ -281,9 +290,11 @@ def test_secrets_are_files_and_nothing_else(tmp_path: Path) -> None:
     for _ in range(2):  # the second time changes nothing
         subprocess.run(["sh", "deploy/secrets.sh"], cwd=tmp_path, check=True)
         made = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
-        password = made["database_password"]
-        assert re.fullmatch(r"[0-9a-f]{48}", password)
-    assert (tmp_path / "secrets/database_password").read_text() == password
+        passwords = made["database_password"], made["redis_password"]
+        assert all(re.fullmatch(r"[0-9a-f]{48}", password) for password in passwords)
+        assert passwords[0] != passwords[1]
+    assert (tmp_path / "secrets/database_password").read_text() == passwords[0]
+    assert (tmp_path / "secrets/redis_password").read_text() == passwords[1]
     assert {f"./secrets/{name}" for name in made} == {one["file"] for one in COMPOSE["secrets"].values()}
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
     for service in SERVICES.values():
@@ -292,7 +303,7 @@ def test_secrets_are_files_and_nothing_else(tmp_path: Path) -> None:
             if variable.endswith("_FILE"):
                 assert Path(value).name in service["secrets"]
     given = set(_given("bot"))
-    assert {f"{name}_FILE" for name in SECRETS} - {"DATABASE_URL_FILE"} <= given
+    assert {f"{name}_FILE" for name in SECRETS} - {"DATABASE_URL_FILE", "REDIS_URL_FILE"} <= given
     assert "secrets" in (ROOT / ".gitignore").read_text().replace("/", "").split()
 
 
@@ -356,8 +367,51 @@ async def running(name: str, folder: Path, swapped: Mapping[str, str], **env: st
     assert {path for path in root.rglob("*")} == before, "it writes where a container cannot"
 
 
+@asynccontextmanager
+async def running_redis(folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """The service's very command, until its own health check is content; the address, and the password."""
+    if not shutil.which("redis-server"):
+        pytest.skip("no Redis here: apt-get install redis-server")
+    password, port = "a1" * 24, str(free_port())
+    (folder / "redis_password").write_text(password)
+    swapped = {"/run/secrets": str(folder), "/tmp": str(folder), "6379": port, "$$": "$"}
+
+    def here(words: list[str]) -> list[str]:
+        return [re.sub("|".join(map(re.escape, swapped)), lambda found: swapped[found[0]], word) for word in words]
+
+    command = here(SERVICES["redis"]["command"])
+    check = here(SERVICES["redis"]["healthcheck"]["test"][1:])
+    before = set(folder.iterdir())
+    with (folder / "redis.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*command, "--bind", "127.0.0.1", stdout=log, stderr=log)
+    try:
+        async with asyncio.timeout(30):
+            while await (await asyncio.create_subprocess_exec(*check)).wait() != 0:
+                assert process.returncode is None, (folder / "redis.log").read_text()
+                await asyncio.sleep(0.1)
+        assert password not in Path(f"/proc/{process.pid}/cmdline").read_text()
+        yield f"redis://127.0.0.1:{port}/0", password
+    finally:
+        process.terminate()  # heard by the server itself: no shell stands between
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+    assert {path.name for path in set(folder.iterdir()) - before} >= {"redis.conf"}
+    assert not list(folder.glob("*.rdb")) and not list(folder.glob("*.aof")), "nothing is kept"
+
+
+async def test_redis_serves_with_its_password_only(tmp_path: Path) -> None:
+    async with running_redis(tmp_path) as (url, password):
+        link = Link(url.replace("//", f"//:{password}@"))
+        assert await link.ask() == ""
+        await link.stop()
+        stranger = Link(url)
+        assert await stranger.ask() == "AuthenticationError"
+        await stranger.stop()
+        assert (tmp_path / "redis.conf").stat().st_mode & 0o077 == 0
+
+
 async def test_the_images_commands_serve(tmp_path: Path, postgres: Postgres) -> None:
-    """Actions, engine and bot as in the images, with PostgreSQL; then all three are healthy and ready together."""
+    """Actions, engine and bot as in the images, with PostgreSQL and Redis; then all are healthy and ready together."""
     model = await train(Content(ROOT, ROOT / "data"), python=PYTHONS["engine"], env=_children_env())
     ports = {name: str(free_port()) for name in OURS}
     swapped = {f"{name}:{image(name).exposed[0]}": f"127.0.0.1:{ports[name]}" for name in OURS}
@@ -369,11 +423,14 @@ async def test_the_images_commands_serve(tmp_path: Path, postgres: Postgres) -> 
         async with (
             running("actions", tmp_path, swapped),
             running("engine", tmp_path, swapped),
-            running("bot", tmp_path, swapped, DATABASE_URL=url),
+            running_redis(tmp_path) as (redis_url, password),
+            running("bot", tmp_path, swapped, DATABASE_URL=url, REDIS_URL=redis_url, REDIS_PASSWORD=password),
         ):
             root = tmp_path / "bot"
             ready = [str(PYTHONS["bot"]), str(root / "alive.py"), f"http://127.0.0.1:{ports['bot']}/readyz"]
             assert await (await asyncio.create_subprocess_exec(*ready)).wait() == 0
+            with urlopen(ready[-1], timeout=10) as answer:
+                assert json.load(answer)["redis"] == "ok"
     finally:
         postgres.empty(url)
     assert "log-in" in (tmp_path / "bot.log").read_text()

@@ -27,7 +27,7 @@ MAY = {
     "bot.desk": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.studio": {"bot.flow", "bot.store", "bot.model", "bot.dialogue"},
     "bot.sandbox": set(),
-    "bot.operations": {"bot.flow", "bot.store", "bot.model"},
+    "bot.operations": {"bot.between", "bot.flow", "bot.store", "bot.model"},
     "bot.health": {"bot.flow", "bot.store", "bot.model"},
     "engine": set(),
     "actions": set(),

@@ -1,7 +1,8 @@
 """The company's systems, each behind one small interface with two implementations: demo and HTTP.
 
 Without settings everything is the demo (data files in `demo/`). `BACKEND_URL_<SYSTEM>` (for example
-BACKEND_URL_STORES) puts a real system in place of one of them, `BACKEND_TOKEN_<SYSTEM>` adds a bearer token.
+BACKEND_URL_STORES) puts a real system in place of one of them, `BACKEND_TOKEN_<SYSTEM>` adds a bearer token, or
+`BACKEND_TOKEN_<SYSTEM>_FILE`, the path of a file that holds it.
 The JSON that each system speaks is in `docs/backends.md`.
 """
 
@@ -10,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,4 +55,14 @@ def _one(name: str, environ: Mapping[str, str]) -> Any:
     url = environ.get(f"BACKEND_URL_{name.upper()}", "").strip()
     if not url:
         return getattr(module, f"Demo{name.capitalize()}")()
-    return getattr(module, f"Http{name.capitalize()}")(url, environ.get(f"BACKEND_TOKEN_{name.upper()}") or None)
+    return getattr(module, f"Http{name.capitalize()}")(url, _token(f"BACKEND_TOKEN_{name.upper()}", environ))
+
+
+def _token(variable: str, environ: Mapping[str, str]) -> str | None:
+    """The token, given or in a file; an empty file is none. Raises OSError, ValueError: half a set-up is none."""
+    given, path = environ.get(variable) or None, environ.get(f"{variable}_FILE")
+    if not path:
+        return given
+    if given:
+        raise ValueError(f"{variable} and {variable}_FILE are both set: which one counts?")
+    return Path(path).read_text("utf-8").strip() or None

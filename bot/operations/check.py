@@ -1,4 +1,4 @@
-"""Is everything set up as it should be? Asks the database, the engine and the platforms; changes nothing."""
+"""Is everything set up as it should be? Asks the database, Redis, the engine and the platforms; changes nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.between.link import Link
 from bot.flow.way import Way
 from bot.store.tables import agents
 
@@ -22,9 +23,14 @@ class Checked:
     problems: tuple[str, ...] = ()
 
 
-async def check(way: Way) -> list[Checked]:
-    """Everything, in the order in which a message meets it. Never raises for what is wrong."""
+async def check(way: Way, link: Link | None = None) -> list[Checked]:
+    """Everything, in the order in which a message meets it. Never raises for what is wrong.
+
+    `link`: to Redis, where one is configured.
+    """
     found = [Checked("settings"), await _database(way), _disk(way), await _engine(way)]
+    if link:
+        found.append(await _redis(link))
     for name, channel in way.channels.items():
         found.append(Checked(name, tuple(await channel.check())))
     if not way.channels:
@@ -59,6 +65,12 @@ async def _engine(way: Way) -> Checked:
     if await way.engine.ready():
         return Checked("engine")
     return Checked("engine", ("it does not answer: not started, still starting, or ended (see its log)",))
+
+
+async def _redis(link: Link) -> Checked:
+    if problem := await link.ask():
+        return Checked("redis", (f"it does not answer ({problem}); see REDIS_URL, REDIS_PASSWORD",))
+    return Checked("redis")
 
 
 def report(found: list[Checked]) -> str:

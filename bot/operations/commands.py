@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from bot.between.link import Link
 from bot.flow.way import Way
 from bot.operations import check, doctor
 from bot.operations.copies import CopyFailed, backup, restore
 from bot.operations.replay import replay
 
 
-async def operate(way: Way, options: argparse.Namespace) -> str:
-    """Run check, doctor, replay, backup or restore; what is wrong, "" when all is well."""
+async def operate(way: Way, options: argparse.Namespace, link: Link | None = None) -> str:
+    """Run check, doctor, replay, backup or restore; what is wrong, "" when all is well.
+
+    `link`: to Redis, where one is configured.
+    """
     try:
         if options.command == "check":
-            return await _check(way)
+            return await _check(way, link)
         if options.command == "doctor":
-            return await _doctor(way)
+            return await _doctor(way, link)
         if options.command == "replay":
             problems = [await replay(way, event) for event in options.event]
             return "\n".join(filter(None, problems))
@@ -27,14 +31,16 @@ async def operate(way: Way, options: argparse.Namespace) -> str:
             await channel.stop()
 
 
-async def _check(way: Way) -> str:
-    found = await check.check(way)
+async def _check(way: Way, link: Link | None) -> str:
+    found = await check.check(way, link)
     print(check.report(found))
     return "Something is not as it should be." if any(one.problems for one in found) else ""
 
 
-async def _doctor(way: Way) -> str:
+async def _doctor(way: Way, link: Link | None) -> str:
     found = await way.db.read(lambda connection: doctor.examine(connection, way.clock()))
+    if link and (problem := await link.ask()):
+        found.append(doctor.redis_is_gone(problem))
     print(doctor.report(found))
     return "Something is stuck." if any(one.stuck for one in found) else ""
 

@@ -1,4 +1,4 @@
-"""What is stuck, and why? Reads the database only, so that it works while everything else is down.
+"""What is stuck, and why? Needs the database only, so that it works while everything else is down.
 
 Nothing it says names a customer: numbers of events, rows and cases, and reasons.
 """
@@ -37,6 +37,15 @@ def examine(connection: Connection, now: datetime) -> list[Finding]:
         *_failed(connection, now),
         *_waiting(connection, now),
     ]
+
+
+def redis_is_gone(problem: str) -> Finding:
+    """Redis is configured and does not answer, with this kind of error."""
+    return Finding(
+        f"Redis does not answer ({problem}): each process sends at its share of the limits, desks lag some seconds",
+        "is it running, and reachable from here? REDIS_URL, REDIS_PASSWORD; nothing is lost, it is taken up by itself",
+        stuck=False,
+    )
 
 
 def _unanswered(connection: Connection, now: datetime) -> list[Finding]:

@@ -245,7 +245,10 @@ def _stand_in() -> Iterator[FakeSystems]:
 @pytest.fixture(scope="session")
 def _http_actions(tmp_path_factory: pytest.TempPathFactory, _stand_in: FakeSystems) -> Iterator[ActionServer]:
     environ = {f"BACKEND_URL_{name.upper()}": _stand_in.url for name in SYSTEMS} | {"BACKEND_TOKEN_PINS": "pins-token"}
-    with running_actions(tmp_path_factory.mktemp("http_actions"), environ) as server:
+    folder = tmp_path_factory.mktemp("http_actions")
+    (folder / "token").write_text("stores-token\n")
+    environ["BACKEND_TOKEN_STORES_FILE"] = str(folder / "token")
+    with running_actions(folder, environ) as server:
         yield server
 
 

@@ -35,6 +35,7 @@ def test_reads_are_tried_again(http_actions: ActionServer, systems: FakeSystems)
     assert ask_store(http_actions).said == ["utter_store_open"]
     assert len(systems.asked) == 3
     assert systems.asked[0].query["latitude"] == "41.1187"
+    assert systems.asked[0].headers["Authorization"] == "Bearer stores-token", "from a file"
 
 
 def test_a_system_that_keeps_failing_is_told_and_handed_over(http_actions: ActionServer, systems: FakeSystems) -> None:
