@@ -171,7 +171,7 @@ class App:
         app.add_routes(health_routes(way, self._engine_state, redis=self._redis_state if self.link else None))
         secure = (self.settings.public_url or "").startswith("https")
         app.add_routes(people_routes(way))
-        app.add_subapp("/desk", desk_app(way, secure_cookies=secure))
+        app.add_subapp("/desk", desk_app(way, secure_cookies=secure, proxies=self.settings.proxies))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

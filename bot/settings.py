@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -28,6 +29,12 @@ SECRETS = (
     "REDIS_URL",
     "REDIS_PASSWORD",
 )
+#: Short words for TRUSTED_PROXIES. `private` is what a container's neighbours have.
+_NETWORKS = {
+    "none": (),
+    "loopback": ("127.0.0.0/8", "::1/128"),
+    "private": ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -52,6 +59,7 @@ class Settings:
     telegram: TelegramSettings | None
     messenger: MessengerSettings | None
     redis_url: str | None = None  # what the processes of one installation tell each other; None: there is only one
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # believed when they say for whom they ask
     json_logs: bool = False  # a JSON object a line, for collectors; else plain lines
 
     @property
@@ -94,6 +102,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         telegram=telegram,
         messenger=messenger,
         redis_url=reader.redis(),
+        proxies=reader.networks("TRUSTED_PROXIES"),
         json_logs=reader.one_of("LOG_FORMAT", "text", "json") == "json",
     )
     if len({port, engine_port, sandbox_port}) < 3:
@@ -170,6 +179,18 @@ class _Reader:
         elif parts.username or parts.query or parts.fragment:
             self.problems.append(f"{name} must be a plain address, without user, ? or #")
         return value
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Addresses and networks with commas between, or one of the words; `loopback` when nothing is set."""
+        words = (self.environ.get(name) or "loopback").replace(",", " ").split()
+        found = []
+        for one in (one for word in words for one in _NETWORKS.get(word, (word,))):
+            try:
+                found.append(ip_network(one))
+            except ValueError:
+                self.problems.append(f"{name} must be none, loopback, private, or addresses such as 10.0.0.0/8")
+                break
+        return tuple(found)
 
     def database(self, default: str) -> str:
         value = self.environ.get("DATABASE_URL") or default

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import unescape
@@ -18,6 +18,7 @@ from PIL import Image
 from sqlalchemy import Row
 
 from bot.desk import desk_app, people_routes
+from bot.desk.attempts import Network
 from bot.desk.look import COOKIE, token_hash
 from bot.desk.passwords import hashed
 from bot.desk.pictures import initials
@@ -110,15 +111,16 @@ class Files:
 class DeskWorld:
     """A desk that is served, on a world whose time passes only when told to."""
 
-    def __init__(self, flow: World) -> None:
+    def __init__(self, flow: World, proxies: Sequence[Network] = ()) -> None:
         self.flow = flow
+        self.app = desk_app(flow.way, secure_cookies=False, proxies=proxies)
         self.files = Files(flow.platform)
         self.visitors: list[Visitor] = []
 
     async def __aenter__(self) -> DeskWorld:
         app = web.Application()
         app.add_routes(people_routes(self.flow.way))
-        app.add_subapp("/desk", desk_app(self.flow.way, secure_cookies=False))
+        app.add_subapp("/desk", self.app)
         self.server = TestServer(app)
         await self.server.start_server()
         return self
