@@ -77,7 +77,10 @@ async def _friendly(request: web.Request, handler: Handler) -> web.StreamRespons
         if error.status < 400:
             error.headers["Cache-Control"] = "no-store"
             raise
-        return _sorry(request, error.status)
+        answer = _sorry(request, error.status)
+        if "Desk-Ended" in error.headers:
+            answer.headers["Desk-Ended"] = "yes"  # somebody ended the session: the page closes itself
+        return answer
     except Exception:
         log.exception("desk: %s failed", request.match_info.route.resource)
         return _sorry(request, 500)

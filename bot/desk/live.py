@@ -30,20 +30,27 @@ class News:
         self._way = way
         self._listeners: set[asyncio.Queue[list[Line] | None]] = set()
         self._reading: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[asyncio.Queue[list[Line] | None]]:
-        """A queue of what is new from now on; None means that the desk closes."""
+        """A queue of what is new from now on; None means that the desk closes.
+
+        "Now" is when this is entered: what happens afterwards is in the queue, also while the reader only starts.
+        """
         queue: asyncio.Queue[list[Line] | None] = asyncio.Queue()
         self._listeners.add(queue)
-        if self._reading is None or self._reading.done():
+        if self._reading is None:
+            self._begun = asyncio.Event()
             self._reading = asyncio.create_task(self._read())
         try:
+            await self._begun.wait()
             yield queue
         finally:
             self._listeners.discard(queue)
-            if not self._listeners:
+            if not self._listeners and self._reading:
                 self._reading.cancel()
+                self._reading = None  # whoever comes before it has ended needs another one
 
     def close(self) -> None:
         """Let every listener go."""
@@ -65,6 +72,7 @@ class News:
             new = [line for line in lines if seen is not None and line[0] not in seen]
             high = max([high, *(line[0] for line in lines)])
             seen = {line for line in seen or () if line > high - LATE} | {line[0] for line in lines}
+            self._begun.set()
             for queue in self._listeners if new else ():
                 queue.put_nowait(new)
             if not new:

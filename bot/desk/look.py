@@ -163,7 +163,7 @@ def page(handler: Handler) -> AioHandler:
     async def guarded(request: web.Request) -> web.StreamResponse:
         look = await _look(request, touch="Desk-Part" not in request.headers)
         if look is None and "Desk-Part" in request.headers:
-            raise web.HTTPUnauthorized
+            raise web.HTTPUnauthorized(headers={"Desk-Ended": "yes"} if await session_ended(request) else None)
         if look is None:
             raise web.HTTPSeeOther(f"/desk/login?next={quote(request.path_qs, safe='')}")
         return await handler(look)

@@ -29,7 +29,7 @@ async def sign_in_page(request: web.Request) -> web.StreamResponse:
     goal = safe_next(request.query.get("next", ""))
     if await signed_in(request):
         raise web.HTTPSeeOther(goal)
-    return _form(request, goal)
+    return _form(request, goal, problem="signin.ended" if "ended" in request.query else "")
 
 
 async def sign_in(request: web.Request) -> web.StreamResponse:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bot.desk.live import BREATH, Line, as_event, gathered
 from bot.desk.look import Look, session_ended, signed_in
 from bot.model.roles import SEE_EVERY_CASE
-from bot.store import inbox, presence
+from bot.store import agents, inbox, presence
 from bot.store.standing import open_of
 
 
@@ -38,8 +38,9 @@ async def _tell(look: Look, response: web.StreamResponse, known: int) -> None:
             # asked each time: a session that was ended, or a new role, counts from this very line on
             found = await signed_in(look.request)
             if found is None:
-                ended = await session_ended(look.request)
-                await response.write(f"event: out\ndata: {json.dumps({'ended': ended})}\n\n".encode())
+                person = await look.way.db.read(lambda connection: agents.get(connection, look.me.id))
+                out = {"ended": await session_ended(look.request), "gone": not (person and person.active)}
+                await response.write(f"event: out\ndata: {json.dumps(out)}\n\n".encode())
                 return
             mine = await _for(look, found[0].role, lines)
             await response.write(as_event(mine, look.me.id) if mine else b": still here\n\n")

@@ -22,7 +22,8 @@ def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: Hando
     said = [row for row in story if row.author == Author.CUSTOMER]
     facts = messages.facts_of(connection, conversation.id, since=story[0].at if story else None)
     siblings = _conversations_of(connection, conversation.customer_id)
-    window = way.channels[conversation.channel].abilities.reply_window
+    channel = way.channels.get(conversation.channel)  # None: it was switched off
+    window = channel.abilities.reply_window if channel else None
     return {
         "reason": wanted.reason,
         "topic": wanted.topic,

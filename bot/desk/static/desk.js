@@ -77,10 +77,11 @@ function changed({ atEnd, more } = {}) {
 here.start();
 bell.choose();
 keys.start(() => document.getElementById("flip") && flip());
+const mended = content.classList.contains("desk") && !content.hasAttribute("data-still");
+live.start(mended ? changed : null);
 if (content.classList.contains("desk")) {
   forms.restore();
   forms.watch(() => live.refresh(changed));
-  if (!content.hasAttribute("data-still")) live.start(changed);
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#m"]');
     if (link) {

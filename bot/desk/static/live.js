@@ -1,22 +1,25 @@
 // "Something is newer than N": asks for the page again and mends it in place. One tab of the browser listens for all
 // of them, because a browser allows six connections to a server and an agent has more tabs than that.
+// Every page listens, for one thing: the session was ended. Then nothing of the desk may stay on the screen.
 import { morph } from "./morph.js";
 
 const main = () => document.getElementById("content");
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("desk") : null;
-let latest = Number(main().dataset.latest);
+let latest = Number(main().dataset.latest || 0);
 let line = Promise.resolve();
 let queued = null;
 let timer = null;
 let asked = 0;
 
+// `changed` is called when the page was mended; without it the page is not mended.
 export function start(changed) {
   const heard = (news) => {
+    if (!changed) return;
     latest = Math.max(latest, news.last);
     if (news.for.includes(Number(main().dataset.me)) || news.in.includes(Number(main().dataset.open))) refresh(changed);
     else if (news.moved || news.in.some(listed)) soon(changed);
   };
-  if (channel) channel.onmessage = (event) => (event.data.out ? over() : heard(event.data));
+  if (channel) channel.onmessage = (event) => (event.data.out ? over(event.data.out) : heard(event.data));
   const listen = () => {
     const source = new EventSource(`/desk/live?after=${latest}`);
     source.addEventListener("news", (event) => {
@@ -24,20 +27,22 @@ export function start(changed) {
       channel?.postMessage(news);
       heard(news);
     });
-    source.addEventListener("out", () => {
+    source.addEventListener("out", (event) => {
+      const out = JSON.parse(event.data);
       source.close();
-      channel?.postMessage({ out: true });
-      over();
+      channel?.postMessage({ out });
+      over(out);
     });
     source.onerror = () => {
       // The browser gives up for good after an answer that is no stream: signed out, or the service restarts.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => refresh(changed).then(listen), 5000);
+      const again = () => (changed ? refresh(changed) : ask(null).catch(() => {})).then(listen);
+      if (source.readyState === EventSource.CLOSED) setTimeout(again, 5000);
     };
     return new Promise(() => {});
   };
   if (navigator.locks) navigator.locks.request("desk-live", listen);
   else listen();
-  document.addEventListener("visibilitychange", () => document.hidden || refresh(changed));
+  if (changed) document.addEventListener("visibilitychange", () => document.hidden || refresh(changed));
 }
 
 function listed(conversation) {
@@ -65,9 +70,10 @@ async function ask(changed) {
   const address = new URL(location.href);
   address.searchParams.delete("notice");
   asked = Date.now();
-  const answer = await fetch(address, { headers: { "Desk-Part": "yes" } });
-  if (answer.status === 401) return over();
-  if (!answer.ok) return;
+  const answer = await fetch(address, { method: changed ? "GET" : "HEAD", headers: { "Desk-Part": "yes" } });
+  if (answer.status === 401) return over({ ended: answer.headers.has("Desk-Ended") });
+  if (answer.status === 403) return location.replace("/desk"); // a case that is no longer for this person's eyes
+  if (!answer.ok || !changed) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("content");
   if (!fresh) return;
   const scroll = document.getElementById("scroll");
@@ -81,13 +87,17 @@ async function ask(changed) {
   changed({ atEnd, more });
 }
 
-function over() {
+// `ended`: by somebody, not by time alone. `gone`: the person may not come in again, and leaves no drafts behind.
+function over({ ended, gone }) {
+  const back = encodeURIComponent(location.pathname + location.search);
+  if (gone) Object.keys(localStorage).filter((key) => key.startsWith("draft:")).forEach((key) => localStorage.removeItem(key));
+  if (ended) return location.replace(`/desk/login?ended=yes&next=${back}`);
   const notice = document.getElementById("notice");
   const told = document.createElement("p");
   const link = document.createElement("a");
   told.className = "said bad";
   told.textContent = document.body.dataset.over + " ";
-  link.href = `/desk/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.href = `/desk/login?next=${back}`;
   link.textContent = document.body.dataset.signIn;
   told.append(link);
   notice.replaceChildren(told);
