@@ -30,6 +30,7 @@ from bot.channels.telegram import TelegramSettings
 from bot.children import Children, ChildrenFailed, ChildrenSettings
 from bot.desk import Credentials, desk_app, first_agents, people_routes
 from bot.engines import Engines
+from bot.exchange import Exchanging
 from bot.flow.answer import Answering
 from bot.flow.deliver import Delivering
 from bot.flow.receive import receive
@@ -68,6 +69,7 @@ class App:
         self.credentials: list[Credentials] = []
         self.sandbox: Sandbox | None = None
         self.children: Children | None = None
+        self._exchanging: asyncio.Task[None] | None = None
         self.link: Link | None = None  # to other processes
         self._clock = clock
         self._stack = AsyncExitStack()
@@ -194,10 +196,13 @@ class App:
                 ),
                 environ={**os.environ, "DEMO_STATE_DIR": str(settings.data / "demo")},
             )
+            assert isinstance(self.way.engine, Engines)
+            exchanging = Exchanging(self.way, self.children, self.way.engine, memory_mb=settings.engine_memory_mb)
             try:
-                await self.children.start()
+                await exchanging.start()
             except ChildrenFailed as error:
                 raise StartFailed(str(error)) from error
+            self._exchanging = asyncio.create_task(exchanging.run())
         else:
             await self._wait_for_engine()
         self.way.arrived = self.answering.wake
@@ -212,6 +217,9 @@ class App:
         log.error("the engine does not answer: customers are told, and cases opened")
 
     async def _stop_children(self) -> None:
+        if self._exchanging:
+            self._exchanging.cancel()
+            await asyncio.gather(self._exchanging, return_exceptions=True)
         if self.children:
             await self.children.stop()
 

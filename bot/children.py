@@ -1,4 +1,4 @@
-"""The engine and its actions as child processes: started, watched, started again, never left behind.
+"""The engine and its actions as child processes: started, watched, started again, exchanged, never left behind.
 
     python -m bot.children train | run      (what `make train` and `make engine` do)
 
@@ -14,43 +14,40 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 
-from bot.child import Child, answers, port_is_free
+from bot.child import Child, status_of
+from bot.dialogue import Dialogue, EngineDown
+from bot.model.dialogue import Ask
+from bot.pair import ChildrenSettings as ChildrenSettings
+from bot.pair import Pair, children_env, next_pair
 from bot.training import Content, TrainingFailed, train
 
 logger = logging.getLogger(__name__)
 
-#: Passed on to the children. Everything else stays with the bot: tokens, the database, the desk's secrets.
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")
-#: Passed on to the actions only: where the company's systems are, and how to sign in there.
-ACTIONS_PREFIX = ("BACKEND_", "DEMO_")
 #: A child that answered and then stays silent this long is ended and started again (seconds).
 HUNG_AFTER = 30.0
+#: Seconds that turns under way get to end at the engine that leaves: more than a turn may take.
+FAREWELL = 15.0
+#: Said to a new engine before customers speak to it: what is loaded at the first turn is loaded then.
+WARMING = ("ciao", "hello", "a che ora aprite?")
 
 
 class ChildrenFailed(Exception):
     """The children cannot be started; the text says why and what to do."""
 
 
-@dataclass(frozen=True)
-class ChildrenSettings:
-    """Where things are. `root` holds config.yml, domain/, engine/ …; `data` gets models/ and logs/."""
+class Traffic(Protocol):
+    """Who sends turns to the engine, and can send them elsewhere."""
 
-    root: Path
-    data: Path
-    engine_port: int = 5005
-    actions_port: int = 5055
-    #: Seconds until both must answer after a start.
-    start_timeout: float = 180.0
+    def use(self, urls: list[str]) -> None:
+        """From now on turns go there."""
 
-    @property
-    def python(self) -> Path:
-        """The Python of the engine's environment."""
-        return Path(__file__).resolve().parent.parent / ".venv-engine" / "bin" / "python"
+    async def left(self, url: str, seconds: float) -> bool:
+        """Wait until no turn is under way at an address that is used no more."""
 
 
 class Children:
@@ -59,35 +56,47 @@ class Children:
     def __init__(self, settings: ChildrenSettings, *, environ: Mapping[str, str] | None = None) -> None:
         self._settings = settings
         self._environ = os.environ if environ is None else environ
-        self._tasks: list[asyncio.Task[None]] = []
-        self.children: tuple[Child, ...] = ()
-        self.engine_url = f"http://127.0.0.1:{settings.engine_port}"
+        self._watching: asyncio.Task[None] | None = None
+        self._pair = Pair(settings, self._environ)
+        self._coming: Pair | None = None
+
+    @property
+    def engine_url(self) -> str:
+        """Where the engine that is in use answers."""
+        return self._pair.url
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Actions and engine, those in use."""
+        return self._pair.children
+
+    @property
+    def model(self) -> Path | None:
+        """The model in use; None before the engine was started."""
+        return self._pair.model
 
     @property
     def ready(self) -> bool:
         """Do both answer, as of the last look (at most a second ago)?"""
-        return len(self.children) == 2 and all(child.answers for child in self.children)
+        return self._pair.ready
 
-    async def start(self) -> None:
-        """Train if the content changed, start both, wait until they answer. Raises ChildrenFailed."""
-        settings = self._settings
-        if not settings.python.exists():
+    @property
+    def content(self) -> Content:
+        """What models are made of, and where they go."""
+        return Content(self._settings.root, self._settings.data)
+
+    async def start(self, model: Path | None = None) -> None:
+        """Start both with this model, or one of the content as it is; wait until they answer. Raises ChildrenFailed."""
+        if not self._settings.python.exists():
             raise ChildrenFailed("The engine's environment is missing: run `make setup`.")
-        for port in (settings.engine_port, settings.actions_port):
-            if not port_is_free(port):
-                raise ChildrenFailed(f"Port {port} is taken: end the program there, or set ENGINE_PORT.")
-        (settings.data / "logs").mkdir(parents=True, exist_ok=True)
-        actions = self._actions()
-        # The actions load while the model is trained: nothing of theirs depends on it.
-        self._tasks.append(asyncio.create_task(actions.keep_running(), name="actions"))
-        self.children = (actions,)
+        if port := self._pair.taken_port():
+            raise ChildrenFailed(f"Port {port} is taken: end the program there, or set ENGINE_PORT.")
         try:
-            content = Content(settings.root, settings.data)
-            engine = self._engine(await train(content, python=settings.python, env=self._env()))
-            self._tasks.append(asyncio.create_task(engine.keep_running(), name="engine"))
-            self.children = (actions, engine)
-            self._tasks.append(asyncio.create_task(self._watch(), name="watch"))
-            await self._wait_until_ready()
+            # The actions load while the model is trained: nothing of theirs depends on it.
+            self._pair.begin_actions()
+            self._pair.begin_engine(model or await self.train())
+            self._watching = asyncio.create_task(self._watch(), name="watch")
+            await self._until_ready(self._pair)
         except TrainingFailed as error:
             await self.stop()
             raise ChildrenFailed(str(error)) from error
@@ -95,80 +104,77 @@ class Children:
             await self.stop()
             raise
 
+    async def train(self) -> Path:
+        """The content's model, trained when there is none yet. Raises TrainingFailed."""
+        return await train(self.content, python=self._settings.python, env=self._env())
+
+    async def exchange(self, model: Path, traffic: Traffic) -> None:
+        """A second pair with this model, warmed; then turns move over, and the first pair ends without failing one.
+
+        Raises ChildrenFailed when the new one does not come up: then nothing has changed.
+        """
+        coming = next_pair(self._settings, self._environ)
+        if coming is None:
+            raise ChildrenFailed("There is no free port for a second engine.")
+        self._coming = coming
+        try:
+            coming.begin_actions()
+            coming.begin_engine(model)
+            await self._until_ready(coming)
+            await warm(coming.url)
+        except BaseException:
+            self._coming = None
+            await coming.end()
+            raise
+        leaving, self._pair, self._coming = self._pair, coming, None
+        traffic.use([coming.url])
+        try:
+            if not await traffic.left(leaving.url, FAREWELL):
+                logger.warning("engine: turns that did not end are asked again at the new one")
+        finally:
+            await leaving.end()
+
     async def stop(self) -> None:
-        """End both and all that they started. Safe to call twice."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        await asyncio.gather(*(child.end() for child in self.children))
+        """End all and what they started. Safe to call twice."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.gather(*(pair.end() for pair in (self._pair, self._coming) if pair))
 
     def _env(self) -> dict[str, str]:
-        env = {name: self._environ[name] for name in PASSED_ON if name in self._environ}
-        root = str(self._settings.root)
-        return env | {
-            "PYTHONPATH": root,
-            "PYTHONUNBUFFERED": "1",
-            "RASA_TELEMETRY_ENABLED": "false",
-            # Rasa's training cache gives back the classifier under its old number when config.yml's pipeline has
-            # changed: the model is written without an error and cannot be loaded. Training is short without it.
-            "RASA_MAX_CACHE_SIZE": "0",
-            "LOG_LEVEL": "WARNING",
-            "LOG_LEVEL_LIBRARIES": "ERROR",
-            "SANIC_HOST": "127.0.0.1",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "-1",
-            # One thread: the matrices are small, and threads that wait for each other burn the bot's core.
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
-            "PYTHONWARNINGS": "ignore::DeprecationWarning",
-            "ACTIONS_URL": f"http://127.0.0.1:{self._settings.actions_port}/webhook",
-        }
-
-    def _actions(self) -> Child:
-        port = str(self._settings.actions_port)
-        own = {name: value for name, value in self._environ.items() if name.startswith(ACTIONS_PREFIX)}
-        # Its own address as the only origin: otherwise any page in a browser here could call the actions.
-        command = ["rasa_sdk", "--actions", "actions", "--port", port, "--cors", f"http://127.0.0.1:{port}"]
-        return self._child("actions", command, own, f"http://127.0.0.1:{port}/health")
-
-    def _engine(self, model: Path) -> Child:
-        root = self._settings.root
-        command = ["rasa", "run", "--interface", "127.0.0.1", "--port", str(self._settings.engine_port)]
-        command += ["--model", str(model), "--credentials", str(root / "credentials.yml")]
-        command += ["--endpoints", str(root / "endpoints.yml")]
-        return self._child("engine", command, {}, f"{self.engine_url}/webhooks/turn/")
-
-    def _child(self, name: str, command: list[str], own: dict[str, str], health: str) -> Child:
-        settings = self._settings
-        return Child(
-            name,
-            [str(settings.python), "-m", "engine.child", *command],
-            env=self._env() | own,
-            cwd=settings.root,
-            log=settings.data / "logs" / f"{name}.log",
-            health=health,
-        )
+        return children_env(self._settings.root, self._settings.actions_port, self._environ)
 
     async def _watch(self) -> None:
-        """Ask both whether they answer: often until they do, then once a second."""
+        """Ask all whether they answer: often until they do, then once a second."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), trust_env=False) as session:
             while True:
-                for child in self.children:
-                    child.heard(await answers(session, child.health))
+                pairs = [pair for pair in (self._pair, self._coming) if pair]
+                for child in [child for pair in pairs for child in pair.children]:
+                    child.heard(await status_of(session, child.health))
                     if child.silence() > HUNG_AFTER:
                         logger.error("%s has not answered for %.0f s, ending it", child.name, HUNG_AFTER)
                         child.kill()
-                await asyncio.sleep(1.0 if self.ready else 0.2)
+                await asyncio.sleep(1.0 if all(pair.ready for pair in pairs) else 0.2)
 
-    async def _wait_until_ready(self) -> None:
+    async def _until_ready(self, pair: Pair) -> None:
         until = time.monotonic() + self._settings.start_timeout
-        while not self.ready:
-            if time.monotonic() > until or any(child.starts > 2 for child in self.children):
-                silent = " and ".join(child.name for child in self.children if not child.answers)
+        while not pair.ready:
+            if pair.engine and pair.engine.is_of_no_use:  # it serves only after it tried to load its model
+                raise ChildrenFailed(f"The engine cannot load its model: see {pair.engine.log}.")
+            if time.monotonic() > until or any(child.starts > 2 for child in pair.children):
+                silent = " and ".join(child.name for child in pair.children if not child.answers)
                 raise ChildrenFailed(f"No answer from {silent}: see {self._settings.data / 'logs'}.")
             await asyncio.sleep(0.1)
+
+
+async def warm(url: str) -> None:
+    """A few turns that change nothing. Raises ChildrenFailed when the engine cannot answer them."""
+    async with Dialogue(url, timeout=30.0) as dialogue:
+        for text in WARMING:
+            try:
+                await dialogue.ask(Ask("warming", text, {"language": "it"}, [], rehearsal=True))
+            except EngineDown as error:
+                raise ChildrenFailed(f"The new engine starts and cannot answer: {error}.") from error
 
 
 async def main(verb: str) -> None:
@@ -177,7 +183,7 @@ async def main(verb: str) -> None:
     port = int(os.environ.get("ENGINE_PORT") or 5005)
     children = Children(ChildrenSettings(root, root / "data", engine_port=port, actions_port=port + 50))
     if verb == "train":
-        await train(Content(root, root / "data"), python=children._settings.python, env=children._env())
+        await children.train()
         return
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):

@@ -91,10 +91,11 @@ class Dialogue:
 
     async def ask(self, turn: Ask, *, seconds: float | None = None) -> Turn:
         """One turn, in at most `seconds`. Safe to repeat with the same turn_id. Raises EngineDown and its kinds."""
-        body = json.dumps(
-            {"turn_id": turn.turn_id, "text": turn.text, "metadata": turn.metadata, "events": turn.events},
-            ensure_ascii=False,
-        ).encode()
+        asked: dict[str, Any] = {"turn_id": turn.turn_id, "text": turn.text}
+        asked |= {"metadata": turn.metadata, "events": turn.events}
+        if turn.rehearsal:
+            asked["rehearsal"] = True
+        body = json.dumps(asked, ensure_ascii=False).encode()
         status, raw = await self._post(body, self._seconds if seconds is None else seconds)
         if status == 400:
             raise EngineRefused("the engine refused the request (400)")

@@ -44,7 +44,7 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the service needs to know to start. no `engine_urls`: the engine is started as a child process."""
+    """What the service needs to know to start. Without `engine_urls` the engine is a child process."""
 
     root: Path  # the project's folder: content, engine, migrations
     data: Path  # everything that is written: database, models, logs
@@ -60,6 +60,7 @@ class Settings:
     messenger: MessengerSettings | None
     redis_url: str | None = None  # what the processes of one installation tell each other; None: there is only one
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # believed when they say for whom they ask
+    engine_memory_mb: int = 1500  # a child engine that holds more is exchanged for a fresh one
     json_logs: bool = False  # a JSON object a line, for collectors; else plain lines
 
     @property
@@ -97,6 +98,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         database_url=reader.database(f"sqlite:///{data / 'sportello.db'}"),
         engine_urls=reader.addresses("ENGINE_URL"),
         engine_port=engine_port,
+        engine_memory_mb=reader.number("ENGINE_MEMORY_MB", 1500, least=200, most=1_000_000),
         sandbox=reader.yes_or_no("SANDBOX", default=not (telegram or messenger)),
         sandbox_port=sandbox_port,
         telegram=telegram,
@@ -141,11 +143,14 @@ class _Reader:
         return value
 
     def port(self, name: str, default: int, *, most: int = 65535) -> int:
+        return self.number(name, default, least=1, most=most)
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
         value = self.environ.get(name)
         if not value:
             return default
-        if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= most:
-            self.problems.append(f"{name} must be a number from 1 to {most}")
+        if not re.fullmatch(r"[0-9]{1,7}", value) or not least <= int(value) <= most:
+            self.problems.append(f"{name} must be a number from {least} to {most}")
             return default
         return int(value)
 

@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 #: What a model is made of, besides the engine's lock: another Rasa may not read an older Rasa's model.
 SOURCES = ("config.yml", "domain", "nlu", "stories", "engine")
-#: Models kept: the one in use, and the one before it, which a running engine may still be reading.
-KEPT = 2
+#: Models kept: the content's, and those before it, to go back to. One in use is never deleted (see bot/pair.py).
+KEPT = 3
 
 
 class TrainingFailed(Exception):
@@ -62,10 +62,22 @@ async def train(content: Content, *, python: Path, env: Mapping[str, str]) -> Pa
         model = content.model()
         if not model.exists():
             await _run_rasa(content, model, python=python, env=env)
-        for old in sorted(models.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-            if old != model:
-                old.unlink()
+        os.utime(model)  # the newest are kept, and this one is wanted now
+        for old in kept_models(models)[KEPT:]:
+            _delete_unused(old)
     return model
+
+
+def kept_models(models: Path) -> list[Path]:
+    """The models in the folder, the last wanted first."""
+    return sorted(models.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _delete_unused(model: Path) -> None:
+    """Unless an engine holds it: started again after a crash, it reads the file again."""
+    with model.open("rb") as file, contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        model.unlink()
 
 
 async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping[str, str]) -> None:

@@ -20,6 +20,8 @@ class RequestState:
 
     events: list[Event]
     language: str | None
+    #: Call no action: only what would be done is asked for.
+    rehearsal: bool = False
     #: Set when Rasa saved the turn; None means that no turn took place.
     result: DialogueStateTracker | None = None
     #: What Rasa only wrote to its log: an action that failed, a prediction loop that was cut.

@@ -16,6 +16,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from engine.rehearsal import spare_actions
 from engine.schema import check_schema_once, find_kinds_of_events_once
 from engine.tracker import CURRENT, RequestState
 
@@ -70,6 +71,7 @@ class TurnInput(InputChannel):
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         """The routes; Rasa calls this once when it starts."""
         check_schema_once()
+        spare_actions()
         find_kinds_of_events_once()
         for name in ("rasa.core.processor", "rasa.core.actions.action"):
             log = logging.getLogger(name)
@@ -127,7 +129,7 @@ def read_turn(body: bytes) -> tuple[UserMessage, RequestState]:
     # A name of its own for each request: Rasa locks by it, and polls a lock once a second.
     message = UserMessage(data["text"], CollectingOutputChannel(), uuid.uuid4().hex, input_channel="turn",
                           message_id=data["turn_id"], metadata=data["metadata"])
-    return message, RequestState(events=events, language=language)
+    return message, RequestState(events=events, language=language, rehearsal=data.get("rehearsal") is True)
 
 
 def turn_answer(message: UserMessage, state: RequestState, model_id: str | None) -> dict[str, Any]:

@@ -32,6 +32,15 @@ def free_port() -> int:
             return port
 
 
+def tiny_root(root: Path) -> Path:
+    """A project of the product's engine/ and config.yml around a tiny bot whose actions fail on demand."""
+    for name in ("engine", "config.yml", "credentials.yml", "endpoints.yml"):
+        (root / name).symlink_to(ROOT / name)
+    for name in ("domain", "nlu", "stories", "actions"):
+        (root / name).symlink_to(ROOT / "tests" / "tinybot" / name)
+    return root
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def engine_url() -> AsyncIterator[str]:
     """The engine with the product's own content and actions; trains first if the content changed."""

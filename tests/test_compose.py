@@ -25,8 +25,8 @@ import pytest
 import yaml
 
 from bot.between.link import Link
-from bot.children import Children, ChildrenSettings
 from bot.flow.deliver import LEASE
+from bot.pair import children_env
 from bot.settings import SECRETS, read_settings
 from bot.training import Content, train
 from tests.conftest import free_port
@@ -162,11 +162,11 @@ def test_every_variable_is_read_by_somebody(name: str) -> None:
 
 
 def _children_env() -> dict[str, str]:
-    return Children(ChildrenSettings(ROOT, ROOT / "data"), environ={})._env()
+    return children_env(ROOT, 5055, {})
 
 
 def test_the_engine_runs_as_it_does_for_a_developer() -> None:
-    """What bot/children.py gives its children, the images give too; only addresses differ."""
+    """What bot/pair.py gives its children, the images give too; only addresses differ."""
     children = {key: value for key, value in _children_env().items() if key not in ("PYTHONPATH", "ACTIONS_URL")}
     assert children.pop("SANIC_HOST") == "127.0.0.1" and image("engine").env["SANIC_HOST"] == "0.0.0.0"
     del children["RASA_MAX_CACHE_SIZE"]  # of training, and an image starts without a cache

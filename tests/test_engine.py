@@ -6,8 +6,8 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,10 +15,10 @@ import pytest
 import pytest_asyncio
 
 from bot.children import Children, ChildrenSettings
-from bot.dialogue import Dialogue, EngineDown, EngineRefused
+from bot.dialogue import ActionFailed, Dialogue, EngineDown, EngineRefused
 from bot.model.dialogue import Ask, HandoffRequest, PromiseMade, Turn, Watch
 from bot.model.replies import QuickReply, Reply
-from tests.conftest import ROOT, free_port
+from tests.conftest import free_port, tiny_root
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,11 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Children]:
     """The product's engine/ and config.yml around a tiny bot whose actions fail on demand."""
-    root: Path = tmp_path_factory.mktemp("tiny")
-    for name in ("engine", "config.yml", "credentials.yml", "endpoints.yml"):
-        (root / name).symlink_to(ROOT / name)
-    for name in ("domain", "nlu", "stories", "actions"):
-        (root / name).symlink_to(ROOT / "tests" / "tinybot" / name)
+    root = tiny_root(tmp_path_factory.mktemp("tiny"))
     settings = ChildrenSettings(root, root / "data", engine_port=free_port(), actions_port=free_port())
     children = Children(settings, environ={"PATH": "/usr/bin:/bin", "TELEGRAM_BOT_TOKEN": "1:secret"})
     await children.start()
@@ -128,6 +124,17 @@ async def test_an_action_that_fails_is_no_answer(dialogue: Dialogue, children: C
         await dialogue.ask(ask("/break_it"))
     log = children.children[1].log.read_text()
     assert "action_break" in log and "my private words" not in log
+
+
+async def test_a_rehearsal_says_what_would_be_done_and_calls_no_action(dialogue: Dialogue) -> None:
+    turn = await dialogue.ask(replace(ask("/break_it"), rehearsal=True))
+    assert turn.replies == () and [e["name"] for e in turn.events if e["event"] == "action"][-2:] == [
+        "action_break",
+        "action_listen",
+    ]
+    assert texts(await dialogue.ask(replace(ask("ciao"), rehearsal=True))) == ["Ciao"]
+    with pytest.raises(ActionFailed):
+        await dialogue.ask(ask("/break_it"))
 
 
 async def test_data_that_no_one_agreed_on_is_no_answer(dialogue: Dialogue) -> None:

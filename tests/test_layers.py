@@ -21,6 +21,11 @@ MAY = {
     "bot.dialogue": {"bot.model", "bot.dialogue_state"},
     "bot.measures": set(),
     "bot.breaker": set(),
+    "bot.training": set(),
+    "bot.child": set(),
+    "bot.pair": {"bot.child"},
+    "bot.children": {"bot.child", "bot.pair", "bot.training", "bot.dialogue", "bot.model"},
+    "bot.exchange": {"bot.children", "bot.flow", "bot.store"},
     "bot.engines": {"bot.model", "bot.dialogue", "bot.breaker", "bot.measures"},
     "bot.flow": {"bot.model", "bot.store", "bot.dialogue", "bot.channels.base", "bot.measures"},
     "bot.between": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
@@ -28,6 +33,10 @@ MAY = {
     "bot.studio": {"bot.flow", "bot.store", "bot.model", "bot.dialogue"},
     "bot.sandbox": set(),
     "bot.operations": {"bot.between", "bot.flow", "bot.store", "bot.model"},
+    "bot.operations.engines": {
+        "bot.operations", "bot.flow", "bot.store", "bot.model", "bot.children", "bot.child", "bot.pair", "bot.dialogue",
+        "bot.exchange", "bot.training",
+    },  # fmt: skip
     "bot.health": {"bot.flow", "bot.store", "bot.model"},
     "engine": set(),
     "actions": set(),

@@ -45,6 +45,7 @@ class Ask:
     text: str
     metadata: dict[str, Any]
     events: list[dict[str, Any]]
+    rehearsal: bool = False  # say what would be done, and call no action: nothing outside is read or changed
 
 
 @dataclass(frozen=True)

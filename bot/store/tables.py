@@ -427,3 +427,20 @@ live = Table(
     Column("at", Time, nullable=False),
     sqlite_autoincrement=True,
 )
+
+#: Which model the engine of a place got, and why; asked for by a command, done by the service that owns the engine.
+engine_moves = Table(
+    "engine_moves",
+    metadata,
+    _id(),
+    Column("place", String(255), nullable=False, index=True),  # whose engine: the machine and its data folder
+    Column("model", String(64), nullable=False),
+    Column("content", String(64), nullable=False),  # what the content's own model was called then
+    Column("why", String(8), nullable=False),  # start, swap, back, memory
+    Column("who", String(64), nullable=False),
+    Column("state", String(8), nullable=False),  # asked, coming, done, failed
+    Column("problem", Text),
+    Column("report", JSON),  # how it did at stored conversations, in numbers
+    Column("asked_at", Time, nullable=False),
+    Column("done_at", Time),
+)
