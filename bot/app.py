@@ -31,13 +31,13 @@ from bot.children import Children, ChildrenFailed, ChildrenSettings
 from bot.desk import Credentials, desk_app, first_agents, people_routes
 from bot.engines import Engines
 from bot.exchange import Exchanging
-from bot.flow.answer import Answering
 from bot.flow.deliver import Delivering
 from bot.flow.receive import receive
 from bot.flow.sweep import Sweeping, sweep
 from bot.flow.teams import take_in
 from bot.flow.texts import Texts
 from bot.flow.way import Way
+from bot.flow.workers import Answering
 from bot.health import health_routes
 from bot.measures import Measures
 from bot.model.messages import RawEvent

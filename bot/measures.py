@@ -23,7 +23,7 @@ OUTCOMES = (
     ("answered", re.compile(r"^\S* \d\.\d\d$")),
     ("engine_down", re.compile(r"^engine down")),
     ("aside", re.compile(r"^aside")),
-    ("again", re.compile(r"^(again|done by another)")),
+    ("again", re.compile(r"^(again|done by another|another took over)")),
     ("cannot_read", re.compile(r"^cannot read")),
     ("kept", re.compile(r"^(kept|told)")),
     ("noted", re.compile(r"^(edited|read|blocked|unblocked|echo)\b")),

@@ -14,11 +14,12 @@ from aiohttp import web
 from sqlalchemy import Connection, Row, select
 
 from bot.channels.base import Abilities, Delivery, Limits, Receive, Sent
-from bot.flow.answer import Answering, answer_next
+from bot.flow.answer import answer_next
 from bot.flow.deliver import Delivering
 from bot.flow.receive import receive
 from bot.flow.texts import Texts
 from bot.flow.way import Way
+from bot.flow.workers import Answering
 from bot.model.dialogue import Ask, HandoffRequest, Turn
 from bot.model.errors import NotForUs
 from bot.model.messages import Attachment, Contact, ConversationKey, Incoming, Kind, Location, RawEvent, Sender
@@ -26,7 +27,7 @@ from bot.model.replies import QuickReply, Reply, Speaker
 from bot.model.teams import teams_of
 from bot.store import agents, conversations, messages
 from bot.store.database import Database
-from bot.store.tables import cases, outgoing
+from bot.store.tables import cases, events, outgoing
 
 CARE = {
     "name": {"it": "Il team assistenza", "en": "Our care team"},
@@ -220,6 +221,12 @@ class World:
         """Work on everything of a chat."""
         while await answer_next(self.way, self.key(chat)):
             pass
+
+    async def rests(self) -> None:
+        """Wait until nothing stored waits for its turn."""
+        async with asyncio.timeout(20):
+            while any(row.state == "new" for row in await self.rows(events)):
+                await asyncio.sleep(0.01)
 
     async def writes(self, text: str = "", chat: str = CHAT, **payload: Any) -> list[str]:
         """A customer writes, the bot answers, everything is delivered: what the customer then reads."""

@@ -19,7 +19,6 @@ from bot.model.dialogue import Ask, PromiseMade, Turn
 from bot.model.messages import RawEvent, Sender
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Status
-from bot.store import events as stored
 from bot.store.tables import customers, events, messages, outgoing
 from tests.flow_support import CHAT, SUNDAY, World, turn
 
@@ -132,8 +131,7 @@ async def test_many_events_are_answered_in_order_each_once(flow: World) -> None:
     workers = flow.answering()
     for raw in raws:  # a platform sends a chat's next event after the last one was acknowledged
         await asyncio.gather(flow.receives(raw, raw), flow.receives(raw), flow.receives(raw))
-    while await flow.db.read(stored.waiting):
-        await asyncio.sleep(0.01)
+    await flow.rests()
     await workers.stop()
     assert await flow.said("customer") == [f"n{n}" for n in range(6)]
     assert [ask.text for ask in flow.engine.asked] == [f"n{n}" for n in range(6)]
@@ -370,11 +368,10 @@ async def test_the_person_is_told_of_an_event_that_always_fails(flow: World, mon
 async def hurried(flow: World, monkeypatch: pytest.MonkeyPatch, *raws: RawEvent) -> None:
     """Answer with the real workers, without their pauses; then deliver."""
     real = asyncio.sleep
-    monkeypatch.setattr("bot.flow.answer.asyncio.sleep", lambda _seconds: real(0))
+    monkeypatch.setattr("bot.flow.workers.asyncio.sleep", lambda _seconds: real(0))
     workers = flow.answering()
     await flow.receives(*raws)
-    while await flow.db.read(stored.waiting):
-        await real(0.01)
+    await flow.rests()
     await workers.stop()
     monkeypatch.undo()
     await flow.delivers()

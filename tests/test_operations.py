@@ -18,7 +18,7 @@ from sqlalchemy import insert, select, text, update
 
 from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramChannel, TelegramSettings
-from bot.flow.sweep import left_behind
+from bot.flow.workers import LEFT_BEHIND
 from bot.model.errors import SendError
 from bot.model.states import Inbound, Sending, Status
 from bot.operations.check import check
@@ -126,7 +126,7 @@ async def test_a_set_aside_update_has_its_turn_after_a_fix(flow: World) -> None:
     assert await replay(flow.way, row.id) == ""
     flow.clock.passes(minutes=1)
     answering = flow.answering()
-    await left_behind(flow.way)  # what a running service does every few seconds
+    await answering.take_up(older_than=LEFT_BEHIND)  # what a running service does every second
     async with asyncio.timeout(20):
         while (await flow.rows(events))[0].state != Inbound.DONE:
             await asyncio.sleep(0.01)

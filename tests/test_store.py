@@ -149,6 +149,13 @@ async def test_what_is_acknowledged_is_on_disk(db: Database) -> None:
     assert found == [2, "wal", 1]
 
 
+async def test_only_what_dies_with_the_process_is_not_waited_for(db: Database) -> None:
+    words, kept, hasty = ("PRAGMA synchronous", 2, 1) if db.sqlite else ("SHOW synchronous_commit", "off", "off")
+    for durable in (True, False, True):  # the tests' PostgreSQL never waits
+        level = await db.write(lambda c: c.exec_driver_sql(words).scalar(), durable=durable)
+        assert level == (kept if durable else hasty)
+
+
 # Migrations.
 
 
@@ -165,7 +172,7 @@ async def test_migrating_again_changes_nothing(db: Database) -> None:
     await db.write(lambda c: events.put(c, "paper", [raw(1)], NOW))
     for _ in range(2):
         migrate(db)
-    assert len(await db.read(events.waiting)) == 1
+    assert await db.read(lambda c: events.next_of(c, ConversationKey("paper", "1")))
 
 
 # Events.
@@ -195,7 +202,6 @@ async def test_events_are_answered_in_the_platforms_order_and_finished_once(db: 
         done = await asyncio.gather(*(db.write(lambda c, n=row.id: events.finish(c, n, NOW)) for _ in range(4)))
         assert sorted(done) == [False, False, False, True]
     assert order == ["a", "b"]
-    assert await db.read(events.waiting) == []
 
 
 async def test_retention_forgets_what_is_finished_and_nothing_else(db: Database) -> None:

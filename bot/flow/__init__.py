@@ -2,8 +2,9 @@
 
     channels/*.py        Channel.routes, Channel.start    webhook or long poll: who is calling? -> raw events
     flow/receive.py      receive                          store once, then say 200
+    flow/workers.py      wake, take_up                    many conversations at once, in any number of processes
     flow/answer.py       answer_next                      one event of one conversation: whose turn is it?
-    flow/scene.py          look, begin                      what is known before the turn; how every turn begins
+    flow/scene.py          take, begin, conclude            claimed and looked at; how every turn begins and ends
     flow/meaning.py        meaning                          what a tap, a command or a text asks of the engine
     flow/listen.py         by_ourselves, keep, note         what needs no engine: a person's turn, edits, echoes
     flow/turn.py           bot_turn                         the bot's turn: ask, then keep and say in one transaction

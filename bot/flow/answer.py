@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -12,22 +11,23 @@ from sqlalchemy import Connection
 from bot.channels.base import numbered
 from bot.flow.listen import by_ourselves, keep, note, tell_the_agent
 from bot.flow.meaning import meaning
-from bot.flow.scene import Scene, look, quiet
+from bot.flow.scene import LEASE, Scene, conclude, quiet, take
 from bot.flow.turn import bot_turn, cannot_read, engine_down
 from bot.flow.way import Way
 from bot.model.errors import NotForUs
 from bot.model.messages import ConversationKey, Incoming, Kind, RawEvent, Sender
 from bot.model.states import Inbound, Status
-from bot.store import conversations, events, messages
+from bot.store import conversations, events, leases, messages
 
 log = logging.getLogger(__name__)
 
-TRIES = 3  # an event whose turn fails this often for no known reason goes to a person
-
 
 async def answer_next(way: Way, key: ConversationKey) -> bool:
-    """Work on the conversation's oldest event; False when there was none. Never two calls at a time for one key."""
-    scene = await way.db.read(lambda connection: look(connection, key))
+    """Work on the conversation's oldest event; False when there was none, or another process has the conversation.
+
+    In one process never two calls at a time for one key: the second would take the conversation from the first.
+    """
+    scene = await way.db.write(lambda connection: take(connection, way, key), durable=False)
     if scene is None:
         return False
     began = time.perf_counter()
@@ -46,7 +46,7 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
     if channel is None:
         return await _aside(way, scene, "the channel is switched off")
     if scene.event.own and scene.status == Status.AGENT:
-        return await way.db.write(lambda connection: tell_the_agent(connection, way, scene))
+        return await conclude(way, scene, lambda connection: tell_the_agent(connection, way, scene))
     if scene.event.own:
         return await bot_turn(way, key, scene, Incoming(key, scene.event.external_id, scene.event.at), None)
     row = scene.event
@@ -55,28 +55,29 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
     except NotForUs as error:
         return await _aside(way, scene, str(error))
     if incoming.kind != Kind.MESSAGE:
-        return await way.db.write(lambda connection: note(connection, way, scene, incoming))
+        return await conclude(way, scene, lambda connection: note(connection, way, scene, incoming))
     if scene.conversation is None and not incoming.sender.name:
         profile = await channel.profile(key)
         incoming = replace(incoming, sender=Sender(profile.name, incoming.sender.language or profile.language))
     if scene.status == Status.AGENT or quiet(scene.conversation, way.clock()):
-        return await way.db.write(lambda connection: keep(connection, way, key, scene, incoming))
+        return await conclude(way, scene, lambda connection: keep(connection, way, key, scene, incoming))
     listed = bool(scene.offered) and numbered(scene.offered[0], channel.limits, channel.abilities)
     asked = meaning(incoming, scene.offered, channel.static_payloads, numbered=listed)
     if asked.startswith("#") or (scene.status == Status.WAITING and not asked.startswith("/")):
-        return await way.db.write(lambda connection: by_ourselves(connection, way, key, scene, incoming, asked))
+        return await conclude(way, scene, lambda connection: by_ourselves(connection, way, key, scene, incoming, asked))
     if not asked:
-        return await way.db.write(lambda connection: cannot_read(connection, way, key, scene, incoming))
+        return await conclude(way, scene, lambda connection: cannot_read(connection, way, key, scene, incoming))
     return await bot_turn(way, key, scene, incoming, asked)
 
 
 async def _aside(way: Way, scene: Scene, problem: str) -> str:
     """Keep the event, but not in the way."""
-    now = way.clock()
-    await way.db.write(
-        lambda connection: events.finish(connection, scene.event.id, now, state=Inbound.ASIDE, problem=problem)
-    )
-    return f"aside: {problem}"
+
+    def work(connection: Connection) -> str:
+        events.finish(connection, scene.event.id, way.clock(), state=Inbound.ASIDE, problem=problem)
+        return f"aside: {problem}"
+
+    return await conclude(way, scene, work)
 
 
 async def give_up(way: Way, key: ConversationKey) -> None:
@@ -84,6 +85,9 @@ async def give_up(way: Way, key: ConversationKey) -> None:
 
     def work(connection: Connection) -> None:
         now = way.clock()
+        lease = leases.claim(connection, key, way.holder, length=LEASE, now=now)
+        if lease is None or not leases.end(connection, lease):
+            return
         row = events.next_of(connection, key)
         if row is None or not events.finish(
             connection, row.id, now, state=Inbound.ASIDE, problem="the turn failed; see the log"
@@ -97,61 +101,3 @@ async def give_up(way: Way, key: ConversationKey) -> None:
 
     await way.db.write(work)
     way.committed()
-
-
-class Answering:
-    """Answers events of many conversations at once, of each one in order."""
-
-    def __init__(self, way: Way, *, at_once: int = 32) -> None:
-        self._way = way
-        self._room = asyncio.Semaphore(at_once)
-        self._busy: dict[ConversationKey, bool] = {}  # True: something arrived since the last look
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
-
-    async def start(self) -> None:
-        """Take up what was stored and never answered; from now on `wake` is enough."""
-        for key in await self._way.db.read(events.waiting):
-            self.wake(key)
-
-    def wake(self, key: ConversationKey) -> None:
-        """Something was stored for this conversation."""
-        if key in self._busy:
-            self._busy[key] = True
-            return
-        self._busy[key] = False
-        task = asyncio.create_task(self._work(key))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def stop(self) -> None:
-        """Finish the turns that run; what is stored waits for the next start."""
-        self._stopping = True
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _work(self, key: ConversationKey) -> None:
-        failures = 0
-        while not self._stopping:
-            self._busy[key] = False
-            try:
-                async with self._room:
-                    more = await answer_next(self._way, key)
-                failures = 0
-            except Exception:
-                log.exception("a turn failed")
-                more, failures = True, failures + 1
-                await asyncio.sleep(min(2.0**failures / 4, 10))
-                if failures >= TRIES:
-                    failures = await self._try_to_give_up(key)
-            if not more and not self._busy[key]:
-                break
-        del self._busy[key]
-
-    async def _try_to_give_up(self, key: ConversationKey) -> int:
-        """0 when the event is out of the way; else the store itself fails, and the turn is tried again."""
-        try:
-            await give_up(self._way, key)
-        except Exception:
-            log.exception("an event could not be set aside")
-            return TRIES
-        return 0

@@ -1,9 +1,10 @@
-"""What is known before a turn, and how every turn begins: the event done, the customer's message kept."""
+"""What is known before a turn, and how every turn begins and ends: the event done, the customer's message kept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -13,13 +14,16 @@ from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming
 from bot.model.replies import QuickReply
 from bot.model.states import Status
-from bot.store import cases, conversations, events, messages, promises
+from bot.store import cases, conversations, events, leases, messages, promises
+
+LEASE = timedelta(seconds=6)  # a turn's process that is not heard of for so long is taken to be dead
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is known before the turn: the oldest event, and the conversation as it was read."""
+    """What is known before the turn: the oldest event, and the conversation as it was read; ours while we hold it."""
 
+    lease: leases.Lease
     event: Row[Any]
     conversation: Row[Any] | None
     dialogue: list[dict[str, Any]]
@@ -33,14 +37,20 @@ class Scene:
         return self.conversation.status if self.conversation else Status.BOT
 
 
-def look(connection: Connection, key: ConversationKey) -> Scene | None:
+def take(connection: Connection, way: Way, key: ConversationKey) -> Scene | None:
+    """Claim the conversation and look at it; None when nothing waits there, or another works on it."""
+    lease = leases.claim(connection, key, way.holder, length=LEASE, now=way.clock())
+    if lease is None:
+        return None
     event = events.next_of(connection, key)
-    if event is None:
+    if event is None:  # whoever had the conversation finished the event while we waited for its row
+        leases.end(connection, lease)
         return None
     conversation = conversations.find(connection, key)
     if conversation is None:
-        return Scene(event, None, [], [], [], [])
+        return Scene(lease, event, None, [], [], [], [])
     return Scene(
+        lease,
         event,
         conversation,
         conversations.dialogue(connection, conversation.id),
@@ -59,6 +69,17 @@ def look(connection: Connection, key: ConversationKey) -> Scene | None:
             for promise in promises.numbered(connection, conversation.id)
         ],
     )
+
+
+async def conclude(way: Way, scene: Scene, work: Callable[[Connection], str]) -> str:
+    """The turn's one transaction: the conversation is given back and `work` done, unless it is another's by now."""
+
+    def fenced(connection: Connection) -> str:
+        if not leases.end(connection, scene.lease):
+            return "another took over"
+        return work(connection)
+
+    return await way.db.write(fenced)
 
 
 def begin(

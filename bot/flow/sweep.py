@@ -22,7 +22,7 @@ from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, RawEvent
 from bot.model.replies import Reply
 from bot.model.states import Status
-from bot.store import audit, outgoing
+from bot.store import audit, leases, outgoing
 from bot.store import cases as cases_
 from bot.store import events as events_
 from bot.store.tables import cases, conversations, live, sessions, watches
@@ -30,7 +30,6 @@ from bot.store.tables import cases, conversations, live, sessions, watches
 log = logging.getLogger(__name__)
 
 NOBODY_CAME = timedelta(minutes=15)  # of opening hours without a person: the customer is told that it takes longer
-LEFT_BEHIND = timedelta(seconds=10)  # an event this old that is not answered: nobody may know of it
 KEEP_RAW = timedelta(days=30)  # stored raw events, for looking into trouble
 KEEP_LIVE = timedelta(days=1)
 KEEP_SESSIONS = timedelta(days=2)
@@ -52,7 +51,6 @@ class Sweeping:
         self._way = way
         self._steps: tuple[tuple[Step, float], ...] = (
             (_lost_calls, 2),
-            (left_behind, 5),
             (teams.fresh, 5),
             (assign.offers, 2),
             (late_promises, 30),
@@ -86,13 +84,6 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
 
     await way.db.write(work)
     way.outgoing.ring()
-
-
-async def left_behind(way: Way) -> None:
-    """Take up events that nobody woke us for: given back by a command, or stored by a process that is gone."""
-    before = way.clock() - LEFT_BEHIND
-    for key in await way.db.read(lambda connection: events_.waiting(connection, before=before)):
-        way.arrived(key)
 
 
 async def nobody_came(way: Way) -> None:
@@ -171,6 +162,7 @@ async def retention(way: Way) -> None:
 
     def work(connection: Connection) -> None:
         events_.forget_before(connection, now - KEEP_RAW)
+        leases.forget_before(connection, now - KEEP_LIVE)
         connection.execute(delete(live).where(live.c.at < now - KEEP_LIVE))
         connection.execute(delete(sessions).where(sessions.c.seen_at < now - KEEP_SESSIONS))
         audit.forget_before(connection, now - audit.KEEP)

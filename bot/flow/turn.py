@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 from bot.dialogue import EngineDown, EngineRefused
 from bot.flow import handoff
 from bot.flow.listen import still_waiting
-from bot.flow.scene import Scene, add, awake, begin, language_for
+from bot.flow.scene import Scene, add, awake, begin, conclude, language_for
 from bot.flow.way import Way
 from bot.model.dialogue import Ask, HandoffRequest, Turn
 from bot.model.messages import ConversationKey, Incoming
@@ -46,8 +46,8 @@ async def bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incom
         turn = None
     finally:
         typing.cancel()
-    return await way.db.write(
-        lambda connection: _keep_turn(connection, way, key, scene, incoming, asked, turn, language)
+    return await conclude(
+        way, scene, lambda connection: _keep_turn(connection, way, key, scene, incoming, asked, turn, language)
     )
 
 

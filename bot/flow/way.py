@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,7 +68,8 @@ class Bell:
 async def wait_for(event: asyncio.Event, seconds: float | None) -> bool:
     """Wait until the event is set, at most `seconds`; False when it was not."""
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):  # asyncio.wait_for loses a cancellation that comes with the ring
+            await event.wait()
     except TimeoutError:
         return False
     return True
@@ -88,6 +90,7 @@ class Way:
     arrived: Callable[[ConversationKey], None] = lambda _key: None  # an event was stored: answer it
     teams_file: Path | None = None  # where a lead's changes are written to
     teams_version: int = 0  # of the store's versions, the one that `teams` was read from
+    holder: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in rows that it claims
     measures: Measures = field(default_factory=Measures)
     rates: Rates = field(default_factory=LocalRates)
     inbound: Bell = field(default_factory=Bell)  # events were stored that nobody of this process works on

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 T = TypeVar("T")
-_Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+_Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]  # what to do, its result, must it outlive a power cut
 
 GROUP = 256  # functions in one commit at most: a longer group would keep the first caller waiting
 READERS = 4
@@ -27,6 +27,7 @@ class Database:
         """Open the database at `url` (sqlite:///path or postgresql://...). Raises SQLAlchemyError if it cannot."""
         self.engine = _engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
+        self._hasty = _engine(url, durable=False) if self.sqlite else self.engine
         workers = READERS if self.sqlite else READERS + 8
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="store")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -35,12 +36,15 @@ class Database:
             self._writer = threading.Thread(target=self._write_groups, name="store-writer", daemon=True)
             self._writer.start()
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction; its result once committed. What `work` raises is raised here, rolled back."""
+    async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
+        """Run `work` in a transaction; its result once committed. What `work` raises is raised here, rolled back.
+
+        Not `durable`: a power cut may undo it, and nobody waits for the disk. Only for what dies with the process.
+        """
         if not self.sqlite:
-            return await self._in_pool(work)
+            return await self._in_pool(work if durable else lambda connection: work(_hasty(connection)))
         future: Future[T] = Future()
-        self._jobs.put((work, future))
+        self._jobs.put((work, future, durable))
         return await asyncio.wrap_future(future)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -54,6 +58,7 @@ class Database:
             self._writer.join()
         self._pool.shutdown()
         self.engine.dispose()
+        self._hasty.dispose()
 
     async def _in_pool(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._transaction, work)
@@ -82,9 +87,10 @@ class Database:
 
     def _write(self, group: list[_Job]) -> None:
         """One commit for the whole group; when one function fails, each gets a transaction of its own."""
+        engine = self.engine if any(durable for _, _, durable in group) else self._hasty
         try:
-            with self.engine.connect().execution_options(writer=True) as connection, connection.begin():
-                results = [work(connection) for work, _ in group]
+            with engine.connect().execution_options(writer=True) as connection, connection.begin():
+                results = [work(connection) for work, _, _ in group]
         except BaseException as error:
             if len(group) == 1:
                 group[0][1].set_exception(error)
@@ -92,11 +98,17 @@ class Database:
             for job in group:
                 self._write([job])
             return
-        for (_, future), result in zip(group, results, strict=True):
+        for (_, future, _), result in zip(group, results, strict=True):
             future.set_result(result)
 
 
-def _engine(url: str) -> Engine:
+def _hasty(connection: Connection) -> Connection:
+    """On PostgreSQL: this commit does not wait for the disk."""
+    connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+    return connection
+
+
+def _engine(url: str, *, durable: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -110,7 +122,8 @@ def _engine(url: str) -> Engine:
         # autocommit: the driver's own BEGIN would come too late for BEGIN IMMEDIATE
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")  # NORMAL loses acknowledged rows in a power cut
+        # NORMAL loses acknowledged rows in a power cut; the next commit with FULL brings what came before to the disk
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA busy_timeout=30000")
 

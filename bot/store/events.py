@@ -66,13 +66,6 @@ def put(
     ]
 
 
-def waiting(connection: Connection, *, before: datetime | None = None) -> list[ConversationKey]:
-    """Conversations with events nobody has worked on yet (received before then), the longest waiting first."""
-    query = select(events.c.channel, events.c.chat).where(NEW).order_by(events.c.id)
-    rows = connection.execute(query.where(events.c.received_at < before) if before else query)
-    return list(dict.fromkeys(ConversationKey(row.channel, row.chat) for row in rows))
-
-
 def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:
     """The conversation's oldest event that nobody has worked on yet."""
     return connection.execute(

@@ -88,6 +88,17 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+#: Who works on which conversation now; a row only while a turn runs. Whoever lost the token may keep nothing.
+leases = Table(
+    "leases",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("chat", String(200), primary_key=True),
+    Column("holder", String(32), nullable=False, index=True),  # a process, from its start to its end
+    Column("token", String(32), nullable=False),
+    Column("until", Time, nullable=False),
+)
+
 customers = Table(
     "customers",
     metadata,

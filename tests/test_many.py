@@ -1,0 +1,240 @@
+"""Several processes on one store: a conversation is one's at a time, in order, whoever hangs or dies."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.flow import workers
+from bot.flow.answer import answer_next
+from bot.flow.scene import LEASE
+from bot.flow.workers import Answering
+from bot.model.dialogue import Ask, Turn
+from bot.store.tables import leases
+from tests.flow_support import World, turn, world
+
+
+def another(flow: World) -> World:
+    """Another process: the same store, the same platform, the same bells, everything else its own."""
+    other = world(flow.db, flow.way.cache, platforms=[flow.platform])
+    other.clock = other.way.clock = flow.clock
+    other.way.inbound, other.way.outgoing, other.way.live = flow.way.inbound, flow.way.outgoing, flow.way.live
+    return other
+
+
+class Hanging:
+    """A step of an engine that waits until it is told to go on."""
+
+    def __init__(self, *texts: str) -> None:
+        self.begun, self.goes_on = asyncio.Event(), asyncio.Event()
+        self._texts = texts
+
+    async def __call__(self, _: Ask) -> Turn:
+        self.begun.set()
+        async with asyncio.timeout(20):
+            await self.goes_on.wait()
+        return turn(*self._texts)
+
+
+async def soon(condition: Any) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(20):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def said(flow: World, *texts: str) -> None:
+    """Wait until the bot has said this, and nothing else, to the one customer."""
+    await soon(lambda: _count(flow, len(texts)))
+    assert [text.split("\n")[-1] for text in await flow.said("bot")] == list(texts)
+
+
+async def _count(flow: World, number: int) -> bool:
+    return len(await flow.said("bot")) >= number
+
+
+async def test_messages_spread_over_processes_are_answered_once_each_in_order(flow: World) -> None:
+    crowd = [flow, another(flow), another(flow)]
+    answering = [one.answering() for one in crowd]
+    for each in answering:
+        await each.start()
+    chats, number = [f"c{n}" for n in range(12)], 6
+    for n in range(number):
+        for chat in random.sample(chats, len(chats)):
+            raw = flow.raw(chat, text=f"n{n}")
+            for one in random.sample(crowd, random.choice((1, 1, 2))):  # webhooks come twice, too
+                await one.receives(raw)
+        flow.clock.passes(seconds=1)
+    await flow.rests()
+    await asyncio.gather(*(each.stop() for each in answering))
+    for chat in chats:
+        assert await flow.said("customer", chat) == [f"n{n}" for n in range(number)]
+        answers = [text.split("\n")[-1] for text in await flow.said("bot", chat)]
+        assert answers == [f"echo n{n}" for n in range(number)]
+    asked = [ask.text for one in crowd for ask in one.engine.asked]
+    assert len(asked) == len(chats) * number, "no turn was worked on by two"
+    assert await flow.rows(leases) == []
+
+
+async def test_what_another_works_on_is_left_to_it(flow: World) -> None:
+    other, hangs = another(flow), Hanging("eccomi")
+    flow.engine.script = [hangs]
+    await flow.receives(flow.raw(text="ciao"))
+    first = asyncio.create_task(answer_next(flow.way, flow.key()))
+    await hangs.begun.wait()
+    assert not await answer_next(other.way, flow.key())
+    hangs.goes_on.set()
+    assert await first
+    assert other.engine.asked == [] and await flow.rows(leases) == []
+
+
+async def test_who_hangs_past_the_lease_keeps_nothing(flow: World) -> None:
+    """It lost the conversation to another process, which answered; coming back, it must not answer again."""
+    other, hangs = another(flow), Hanging("troppo tardi")
+    flow.engine.script = [hangs]
+    await flow.receives(flow.raw(text="ciao"))
+    first = asyncio.create_task(answer_next(flow.way, flow.key()))
+    await hangs.begun.wait()
+    flow.clock.passes(seconds=LEASE.total_seconds() + 1)
+    other_hangs = Hanging("eccomi")
+    other.engine.script = [other_hangs]
+    second = asyncio.create_task(answer_next(other.way, flow.key()))
+    await other_hangs.begun.wait()
+    hangs.goes_on.set()
+    assert await first
+    assert await flow.said("bot") == [] and await flow.said("customer") == [], "the fence: another has it"
+    other_hangs.goes_on.set()
+    assert await second
+    assert await flow.said("customer") == ["ciao"]
+    assert [text.split("\n")[-1] for text in await flow.said("bot")] == ["eccomi"]
+
+
+async def test_a_lapsed_lease_that_nobody_took_is_still_good(flow: World) -> None:
+    """The database was away for longer than the lease: the turn is not thrown away."""
+    hangs = Hanging("eccomi")
+    flow.engine.script = [hangs]
+    await flow.receives(flow.raw(text="ciao"))
+    first = asyncio.create_task(answer_next(flow.way, flow.key()))
+    await hangs.begun.wait()
+    flow.clock.passes(hours=1)
+    hangs.goes_on.set()
+    assert await first
+    await said(flow, "eccomi")
+
+
+async def test_what_a_dead_process_had_in_hand_is_taken_over(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LOOK", 0.01)
+    other, hangs = another(flow), Hanging()
+    flow.engine.script = [hangs]
+    await flow.receives(flow.raw(text="ciao"))
+    dying = asyncio.create_task(answer_next(flow.way, flow.key()))
+    await hangs.begun.wait()
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    answering = other.answering()
+    await answering.start()
+    await asyncio.sleep(0.1)
+    assert other.engine.asked == []
+    flow.clock.passes(seconds=LEASE.total_seconds() + 1)
+    await said(flow, "echo ciao")
+    await answering.stop()
+
+
+async def test_a_turn_that_takes_long_keeps_its_lease(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "RENEW", timedelta(milliseconds=10))
+    other, hangs = another(flow), Hanging("eccomi")
+    flow.engine.script = [hangs]
+    answering = flow.answering()
+    await answering.start()
+    await flow.receives(flow.raw(text="ciao"))
+    await hangs.begun.wait()
+    for _ in range(3):
+        flow.clock.passes(seconds=LEASE.total_seconds() - 1)
+        now = flow.clock()
+        await soon(lambda now=now: _renewed(flow, now))
+    assert not await answer_next(other.way, flow.key())
+    hangs.goes_on.set()
+    await said(flow, "eccomi")
+    await answering.stop()
+
+
+async def _renewed(flow: World, now: Any) -> bool:
+    (lease,) = await flow.rows(leases)
+    return bool(lease.until == now + LEASE)
+
+
+async def test_an_event_that_comes_elsewhere_during_a_turn_is_not_forgotten(flow: World) -> None:
+    """The other process could not claim the conversation: who has it looks once more after each turn."""
+    other, hangs = another(flow), Hanging("uno")
+    flow.engine.script = [hangs]
+    mine, theirs = flow.answering(), other.answering()
+    await flow.receives(flow.raw(text="primo"))
+    await hangs.begun.wait()
+    other.arrived = flow.arrived
+    flow.clock.passes(seconds=1)
+    await other.receives(other.raw(text="secondo"))
+    await theirs.stop()  # its vain attempt is over
+    assert other.engine.asked == []
+    hangs.goes_on.set()
+    await said(flow, "uno", "echo secondo")
+    await mine.stop()
+
+
+async def test_who_has_no_room_calls_others(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LOOK", 60)
+    other, hangs = another(flow), Hanging()
+    full = Answering(flow.way, at_once=1)
+    flow.way.arrived = full.wake
+    theirs = other.answering()
+    await full.start()
+    await theirs.start()
+    flow.engine.script = [hangs]
+    await flow.receives(flow.raw("1", text="mi blocca"))
+    await hangs.begun.wait()
+    await flow.receives(flow.raw("2", text="ciao"))
+    await soon(lambda: _answered(flow, "2"))
+    assert [ask.text for ask in other.engine.asked] == ["ciao"]
+    hangs.goes_on.set()
+    await full.stop()
+    await theirs.stop()
+
+
+async def _answered(flow: World, chat: str) -> bool:
+    return bool(await flow.said("bot", chat))
+
+
+async def test_more_than_memory_holds_waits_in_the_store(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LOOK", 60)
+    chats = [f"c{n}" for n in range(20)]
+    for chat in chats[:10]:
+        await flow.receives(flow.raw(chat, text="ciao"))
+    answering = Answering(flow.way, at_once=1)
+    flow.way.arrived = answering.wake
+    await answering.start()
+    for chat in chats[10:]:
+        await flow.receives(flow.raw(chat, text="ciao"))
+    await flow.rests()
+    await answering.stop()
+    assert len(flow.engine.asked) == len(chats)
+
+
+async def test_a_process_that_stops_gives_back_what_it_could_not_finish(flow: World) -> None:
+    def crash(_: Ask) -> Turn:
+        raise MemoryError
+
+    other = another(flow)
+    flow.engine.script = [crash]
+    answering = flow.answering()
+    await flow.receives(flow.raw(text="ciao"))
+    await soon(lambda: _asked(flow))
+    await answering.stop()
+    assert await answer_next(other.way, flow.key())
+    await said(flow, "echo ciao")
+
+
+async def _asked(flow: World) -> bool:
+    return bool(flow.engine.asked)
