@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from bench import inbox
 from bench.customers import APP_SECRET, PAGE
 from bench.processes import (
     BOT_PYTHON,
@@ -48,10 +49,18 @@ class Scale:
     around: int = 20  # turns at each place
     webhooks: int = 2000
     ack_rounds: int = 5
+    inbox: inbox.Scale = inbox.Scale()
 
 
 QUICK = Scale(
-    rates=(25, 50), open_seconds=4, closed_rounds=1, closed_seconds=5, warm_up=1, places=(100, 300), ack_rounds=3
+    rates=(25, 50),
+    open_seconds=4,
+    closed_rounds=1,
+    closed_seconds=5,
+    warm_up=1,
+    places=(100, 300),
+    ack_rounds=3,
+    inbox=inbox.QUICK,
 )
 
 
@@ -63,6 +72,7 @@ class Found:
     closed: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     turns: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     acks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    inbox: inbox.Found = field(default_factory=dict)
     memory: dict[str, dict[str, Memory]] = field(default_factory=dict)
     starts: dict[str, float] = field(default_factory=dict)
     others: list[float] = field(default_factory=list)  # cores that strangers used during each round at saturation
@@ -164,12 +174,13 @@ class Plan:
     def _steps(self) -> int:
         s = self._scale
         one = len(s.rates) + s.closed_rounds + 1
-        return 2 + 1 + one + (1 + one if self._stock else 0)
+        return 3 + 1 + one + (1 + one if self._stock else 0)
 
     def run(self) -> Found:
         """Measure everything. Raises NotStarted, RuntimeError."""
         with ExitStack() as stack:
             stack.callback(self._bar.close)
+            self.found.inbox = self._step("the desk on a large store", lambda: inbox.measure(self._scale.inbox))
             customers = Customers(self._show)
             stack.callback(customers.end)
             self._acknowledge(customers)

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bench import inbox
+from bench.large_store import AGENTS
 from bench.plan import Found, Scale, middle
 
 NAMES = {"bot": "Sportello", "stock": "stock Rasa"}
@@ -49,6 +51,9 @@ def targets(found: Found) -> list[Target]:
     if found.acks:
         ratio = middle(found.acks["stored"], "per_second") / middle(found.acks["plain"], "per_second")
         promises.append(Target("acknowledging webhooks, beside the same without storage", ratio, 0.35))
+    if found.inbox:
+        slowest = inbox.slowest_list(found.inbox)
+        promises.append(Target("a list of the desk on a large store, p95", slowest, 50, most=True, unit="ms"))
     if "bot" in found.starts:
         promises.append(Target("second start until ready", found.starts["bot"], 25, most=True, unit="s"))
     return promises
@@ -78,6 +83,14 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
             f"Median of {scale.around} turns with the same sentence, one at a time; each is followed by the first turn "
             "of a new conversation, so both saw the same machine.",
             table(["", "at message", "ms", "first message ms", "ratio"], _turn_rows(found)),
+        ]
+    if found.inbox:
+        much = scale.inbox
+        sections += [
+            "## The desk on a large store",
+            f"{much.conversations * much.each:,} messages, {much.open_cases:,} open cases, {AGENTS} agents; whole "
+            f"pages over HTTP, {much.looks} times each, one at a time, for one of the agents.",
+            table(["", "page", "p50 ms", "p95 ms"], inbox.rows(found.inbox)),
         ]
     sections += [
         "## Acknowledging webhooks",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import inbox
 from bench.customers import CONVERSATIONS, ByRest, NotAnswered, Platform, line_of
 from bench.load import TOGETHER, Newcomers, Tally, closed_loop, long_conversation, open_loop, percentile
 from bench.plan import Found, Plan, Scale
@@ -148,6 +149,13 @@ def test_the_page_has_the_ratios_of_the_run() -> None:
     ]  # fmt: skip
     page = report(found, Scale(), ["some machine"])
     assert "- some machine" in page and "| 5.00x " in page and "**no**" in page
+
+
+def test_the_desk_s_pages_are_timed_on_a_filled_store() -> None:
+    found = {"SQLite": inbox.on_sqlite(inbox.Scale(conversations=600, each=3, open_cases=600, looks=2))}
+    assert set(found["SQLite"]) == set(inbox.PAGES)
+    assert 0 < inbox.slowest_list(found) < 60_000
+    assert len(inbox.rows(found)) == len(inbox.PAGES) and not inbox.DATA.exists()
 
 
 def test_tables_are_even() -> None:

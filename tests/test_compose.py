@@ -24,13 +24,14 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+from bench.postgres import Postgres
 from bot.between.link import Link
 from bot.flow.deliver import LEASE
 from bot.pair import children_env
 from bot.settings import SECRETS, read_settings
 from bot.training import Content, train
 from tests.conftest import free_port
-from tests.databases import Postgres
+from tests.databases import empty
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -432,7 +433,7 @@ async def test_the_images_commands_serve(tmp_path: Path, postgres: Postgres) -> 
             with urlopen(ready[-1], timeout=10) as answer:
                 assert json.load(answer)["redis"] == "ok"
     finally:
-        postgres.empty(url)
+        empty(url)
     assert "log-in" in (tmp_path / "bot.log").read_text()
 
 

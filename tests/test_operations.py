@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import insert, select, text, update
 
+from bench.postgres import Postgres
 from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramChannel, TelegramSettings
 from bot.flow.workers import LEFT_BEHIND
@@ -31,7 +32,6 @@ from bot.store.migrate import migrate
 from bot.store.tables import events, live, metadata, outgoing
 from tests.bot_process import ROOT, echo_engine
 from tests.conftest import free_port
-from tests.databases import Postgres
 from tests.flow_support import World, turn
 
 

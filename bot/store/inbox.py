@@ -108,8 +108,8 @@ def listed(
     if tab == "waiting":
         place = _waiting(agent_id, key, limit + 1, lead=lead).subquery()
         order: list[ColumnElement[Any]] = [place.c.rank, place.c.counts_since, place.c.waiting_since, place.c.case_id]
-        query = _rows().add_columns(place.c.rank, place.c.case_id).join(place, place.c.case_id == _c.case_id)
-        query = query.where(_c.status == Status.WAITING).order_by(*order)
+        query = _rows().add_columns(place.c.rank, place.c.case_id).join(place, place.c.conversation_id == _c.id)
+        query = query.order_by(*order)
     elif tab == "mine":
         order = [_answered, _c.last_customer_at, _c.id]
         query = _rows().where(_c.id.in_(_in_hand(agent_id)))
@@ -144,7 +144,7 @@ def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool
         key = None  # made up, or of a lead's list
     chosen = []
     for rank, wanted in enumerate(parts):
-        part = select(literal(rank).label("rank"), k.counts_since, k.waiting_since, k.id.label("case_id"))
+        part = select(literal(rank).label("rank"), *order[:2], k.id.label("case_id"), k.conversation_id)
         part = part.where(k.counts_since.is_not(None), *wanted)
         if key and key[0] > rank:
             continue

@@ -57,6 +57,7 @@ _HELPED = text("helper_id IS NOT NULL")
 _LEADS = text("lead_since IS NOT NULL")
 _HELD = text("agent_id IS NOT NULL")
 _WAITS = text("counts_since IS NOT NULL")
+_UNDER_WAY = text("status IN ('waiting', 'agent')")
 _OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
 
 
@@ -125,11 +126,19 @@ conversations = Table(
     Column("introduced_at", Time),  # when the bot last said that it is one
     Column("quiet_until", Time),  # a colleague answers outside this desk: the bot keeps out of it
     Column("last_customer_at", Time),
+    Column("ends_warned", Integer, nullable=False, server_default="0"),  # ends of the window, since they last wrote
     Column("last_message_at", Time),
     Column("created_at", Time, nullable=False),
     UniqueConstraint("channel", "chat"),
     Index("ix_conversations_status_last", "status", "last_message_at"),
     Index("ix_conversations_held", "agent_id", sqlite_where=_HELD, postgresql_where=_HELD),
+    Index(
+        "ix_conversations_window",
+        "channel",
+        "last_customer_at",
+        sqlite_where=_UNDER_WAY,
+        postgresql_where=_UNDER_WAY,
+    ),
 )
 
 #: The dialogue engine's state, apart from the conversation so that lists of conversations stay small to read.
@@ -291,7 +300,7 @@ promises = Table(
     "promises",
     metadata,
     _id(),
-    _conversation(nullable=False, index=True),
+    _conversation(nullable=False),
     Column("case_id", Integer),
     Column("what", Text, nullable=False),
     Column("due_at", Time, nullable=False),
@@ -308,6 +317,7 @@ promises = Table(
     Column("asked_at", Time),  # the customer was asked whether it happened
     Column("settled_at", Time),
     Index("ix_promises_state_due", "state", "due_at"),
+    Index("ix_promises_conversation", "conversation_id", "state", "due_at"),
 )
 
 #: Every change of a promise, as a row one can read.

@@ -1,0 +1,144 @@
+"""What an open desk asks for, on a store that has grown: along indexes, and no dearer than on a small one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from bench.large_store import AGENTS, MIDDLE, NOW, fill
+from bot.store import cases, decisions, inbox, presence, promises, queue
+from bot.store.database import Database
+
+ME = AGENTS // 2
+#: Tables that grow with the years. The others (people, presence) are as large as the company.
+GROWING = {
+    "messages", "conversations", "cases", "customers", "outgoing", "facts", "promises", "moves", "decisions",
+    "packets", "live", "events",
+}  # fmt: skip
+
+
+def everything(connection: Connection) -> None:
+    """All that the lists and a case's screen read."""
+    for lead in (False, True):
+        for tab in inbox.TABS:
+            first = inbox.listed(connection, tab, ME, lead=lead, limit=10)
+            assert len(first.rows) == 10 and first.after
+            inbox.listed(connection, tab, ME, lead=lead, after=first.after)
+    ids = [row.id for row in first.rows]
+    inbox.counts(connection, ME)
+    inbox.latest(connection)
+    inbox.news(connection, 100)
+    promises.next_of(connection, ids)
+    promises.overdue(connection, None, NOW)
+    promises.overdue(connection, ME, NOW)
+    case_screen(connection)
+    queue.waiting_with_late_promise(connection, NOW)
+
+
+def case_screen(connection: Connection) -> None:
+    """One conversation with its case."""
+    opened = inbox.conversation(connection, MIDDLE)
+    assert opened
+    thread, _ = inbox.thread(connection, 1)
+    inbox.thread(connection, 1, before=thread[0].id)
+    inbox.deliveries(connection, [row.id for row in thread])
+    inbox.siblings(connection, opened.customer_id, opened.id)
+    inbox.last_move(connection, opened.id)
+    cases.moves_of(connection, opened.id)
+    cases.latest(connection, opened.id)
+    cases.packet(connection, opened.case_id)
+    cases.of_customer(connection, opened.customer_id)
+    promises.open_of(connection, [opened.id])
+    decisions.of_case(connection, opened.case_id)
+    presence.lookers(connection, opened.id, but=ME, now=NOW)
+    presence.everyone(connection, NOW)
+    waiting = cases.get(connection, 5)
+    queue.passed_over(connection, waiting)
+    queue.came_again(connection, waiting, NOW)
+    queue.promise_late(connection, waiting.customer_id, NOW)
+
+
+def whole_tables(cursor: Any, statement: str, parameters: Any, *, sqlite: bool) -> Iterator[str]:
+    """The growing tables that a statement would read from end to end."""
+    if sqlite:
+        for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters):
+            words = row[3].split()
+            if words[1] in GROWING and (words[0] == "SCAN" or "AUTOMATIC" in words):
+                yield row[3]
+        return
+    (plan,) = cursor.connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters).fetchone()
+    todo = [json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"]]
+    while todo:
+        node = todo.pop()
+        todo += node.get("Plans", ())
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROWING:
+            yield f"{node['Node Type']} {node['Relation Name']}"
+
+
+@contextmanager
+def before_each(db: Database, look: Callable[[Any, str, Any], None]) -> Iterator[None]:
+    """Call `look` with every statement that reads."""
+
+    def seen(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            look(cursor, statement, parameters)
+
+    event.listen(db.engine, "before_cursor_execute", seen)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "before_cursor_execute", seen)
+
+
+async def test_the_desk_reads_no_table_that_grows_from_end_to_end(db: Database) -> None:
+    fill(db, conversations=30_000, each=3, open_cases=2_500)
+    found: list[tuple[str, str]] = []
+
+    def look(cursor: Any, statement: str, parameters: Any) -> None:
+        found.extend((plan, statement) for plan in whole_tables(cursor, statement, parameters, sqlite=db.sqlite))
+
+    with before_each(db, look):
+        await db.read(everything)
+    assert found == []
+
+
+async def test_a_page_costs_the_same_however_many_wait(sqlite_file: Path, tmp_path: Path) -> None:
+    """Counted in steps of SQLite's own machine, which no other program can disturb."""
+    steps: dict[int, dict[str, int]] = {}
+    for size in (1_000, 4_000):
+        shutil.copy(sqlite_file, tmp_path / f"{size}.db")
+        db = Database(f"sqlite:///{tmp_path / f'{size}.db'}")
+        fill(db, conversations=size, each=4, open_cases=size)
+        steps[size] = {name: await db.read(partial(counted, name=name)) for name in (*inbox.TABS, "case")}
+        db.close()
+    for name, small in steps[1_000].items():
+        # what a person has in hand is four times as much, too
+        assert steps[4_000][name] < small * (5 if name == "mine" else 1.5), name
+
+
+def counted(connection: Connection, name: str) -> int:
+    """Steps for a page of a list, or for the case's screen; to the hundred."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 100
+        return 0
+
+    raw: Any = connection.connection.dbapi_connection
+    raw.set_progress_handler(step, 100)
+    try:
+        if name == "case":
+            case_screen(connection)
+        else:
+            inbox.listed(connection, name, ME, lead=True)
+    finally:
+        raw.set_progress_handler(None, 0)
+    return steps
