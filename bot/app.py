@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.between.bells import share_bells
 from bot.between.limits import SharedRates
 from bot.between.link import Link
+from bot.between.looking import SharedGlances
 from bot.channels import channels
 from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramSettings
@@ -121,7 +122,7 @@ class App:
             return
         self.link = link = Link(self.settings.redis_url)
         share_bells(way, link, delivers=True)
-        way.rates = SharedRates(link)
+        way.rates, way.glances = SharedRates(link), SharedGlances(link)
         way.measures.redis(gone=True)
         link.changed.append(lambda: way.measures.redis(gone=not link.up))
         self._stack.push_async_callback(link.stop)

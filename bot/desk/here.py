@@ -22,22 +22,27 @@ async def here(look: Look) -> web.StreamResponse:
     shown = int(open_) if open_.isdigit() and len(open_) < 10 else None
     if shown and not await may_see(look, shown):
         shown = None
+    typing, glances = bool(look.text("typing")), look.way.glances
+    kept = bool(shown and glances and await glances.looks(shown, id_, typing=typing))
 
     def work(connection: Connection) -> None:
+        # always in the store: it decides who is given a customer
         presence.here(connection, id_, used_at=used_at, now=now)
-        if shown and conversations.get(connection, shown):
-            presence.looks(connection, shown, id_, typing=bool(look.text("typing")), now=now)
+        if shown and not kept and conversations.get(connection, shown):
+            presence.looks(connection, shown, id_, typing=typing, now=now)
 
     await look.way.db.write(work)
-    look.way.live.ring()
+    if not kept:
+        look.way.live.ring()
     return web.Response(status=204)
 
 
 async def leaves(look: Look) -> web.StreamResponse:
     """A page is closed or shows another conversation: colleagues need not wait to learn it."""
-    now = look.way.clock()
-    await look.way.db.write(lambda connection: presence.looks_away(connection, look.me.id, but=None, now=now))
-    look.way.live.ring()
+    now, glances = look.way.clock(), look.way.glances
+    if not (glances and await glances.away(look.me.id)):
+        await look.way.db.write(lambda connection: presence.looks_away(connection, look.me.id, but=None, now=now))
+        look.way.live.ring()
     return web.Response(status=204)
 
 

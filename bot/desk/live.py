@@ -31,6 +31,8 @@ class News:
         self._listeners: set[asyncio.Queue[list[Line] | None]] = set()
         self._reading: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
+        if way.glances:
+            way.glances.heard.append(self._glanced)
 
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[asyncio.Queue[list[Line] | None]]:
@@ -56,6 +58,11 @@ class News:
         """Let every listener go."""
         for queue in self._listeners:
             queue.put_nowait(None)
+
+    def _glanced(self, conversation_id: int) -> None:
+        """Who looks or types changed, and the store does not know it: a line without a number."""
+        for queue in self._listeners:
+            queue.put_nowait([(0, conversation_id, "look")])
 
     async def _read(self) -> None:
         high = 0
@@ -99,4 +106,6 @@ def as_event(lines: list[Line], me: int) -> bytes:
     moved = any(kind == "move" or kind.startswith("offer") for _, _, kind in lines)
     offered = [me] if any(kind == f"offer:{me}" for _, _, kind in lines) else []
     data = json.dumps({"last": last, "in": sorted({one for _, one, _ in lines}), "moved": moved, "for": offered})
-    return f"event: news\nid: {last}\ndata: {data}\n\n".encode()
+    # a browser that comes back asks for what is newer than the last id: it must not be 0
+    number = f"id: {last}\n" if last else ""
+    return f"event: news\n{number}data: {data}\n\n".encode()

@@ -31,13 +31,14 @@ async def lists(look: Look) -> web.StreamResponse:
 
 async def conversation(look: Look) -> web.StreamResponse:
     """The lists and one conversation. 404 when there is no such conversation."""
-    conversation_id = look.number("id")
+    conversation_id, glances = look.number("id"), look.way.glances
+    looking = await glances.lookers(conversation_id) if glances else None
 
     def read(connection: Connection) -> dict[str, Any] | None:
         opened = inbox.conversation(connection, conversation_id)
         if opened is None:
             return None
-        route = read_route(connection, look, opened)
+        route = read_route(connection, look, opened, looking)
         return {**_read_lists(connection, look), **_read_conversation(connection, look, opened), **route}
 
     data = await look.way.db.read(read)

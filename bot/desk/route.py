@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,15 +18,20 @@ from bot.model.states import Status
 from bot.store import audit, cases, decisions, presence
 
 
-def read_route(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:
-    """The decisions about the conversation's case, who else has it open, and whom it could be passed to."""
+def read_route(
+    connection: Connection, look: Look, opened: Row[Any], looking: Mapping[int, bool] | None
+) -> dict[str, Any]:
+    """The decisions about the conversation's case, who else has it open, and whom it could be passed to.
+
+    `looking`: who has it open and whether they type; None: the store says it.
+    """
     case = cases.get(connection, opened.case_id) if opened.case_id else cases.latest(connection, opened.id)
     now = look.way.clock()
     mine = opened.status == Status.AGENT and (opened.agent_id == look.me.id or look.me.role in OVERSEERS)
     return {
         "route_case": case,
         "decided": decisions.of_case(connection, case.id) if case else [],
-        "lookers": presence.lookers(connection, opened.id, but=look.me.id, now=now),
+        "lookers": presence.lookers(connection, opened.id, looking, but=look.me.id, now=now),
         "audited": audit.of_case(connection, case.id) if case and look.me.role in OVERSEERS else [],
         "colleagues": presence.everyone(connection, now) if mine else [],
     }

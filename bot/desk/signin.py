@@ -79,6 +79,8 @@ async def sign_out(look: Look) -> web.StreamResponse:
         presence.gone(connection, look.me.id)  # another browser of the same person reports again within a moment
 
     await look.way.db.write(work)
+    if look.way.glances:
+        await look.way.glances.away(look.me.id)
     look.way.live.ring()  # other pages of the same browser close
     response = web.Response(status=303, headers={"Location": "/desk/login"})
     response.del_cookie(COOKIE, path="/desk")

@@ -53,10 +53,12 @@ async def _for(look: Look, role: str, lines: list[Line]) -> list[Line]:
     if role in SEE_EVERY_CASE or not about_cases:
         return about_cases
     among = sorted({line[1] for line in about_cases})
+    shown = await look.way.glances.looked_at(look.me.id) if look.way.glances else None
 
     def read(connection: Connection) -> set[int]:
         # a page that still shows a case which is no longer theirs must hear of it: it asks again, and is closed
-        return open_of(connection, look.me.id, among) | presence.looked_at(connection, look.me.id)
+        shows = presence.looked_at(connection, look.me.id) if shown is None else shown
+        return open_of(connection, look.me.id, among) | shows
 
     theirs = await look.way.db.read(read)
     return [line for line in about_cases if line[1] in theirs]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.channels.base import Channel
+from bot.flow.glances import Glances
 from bot.flow.rates import LocalRates, Rates
 from bot.flow.texts import Texts
 from bot.measures import Measures
@@ -93,6 +94,7 @@ class Way:
     holder: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in rows that it claims
     measures: Measures = field(default_factory=Measures)
     rates: Rates = field(default_factory=LocalRates)
+    glances: Glances | None = None  # None: the store keeps who has what open
     inbound: Bell = field(default_factory=Bell)  # events were stored that nobody of this process works on
     outgoing: Bell = field(default_factory=Bell)
     live: Bell = field(default_factory=Bell)

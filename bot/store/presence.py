@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -178,23 +178,18 @@ def looked_at(connection: Connection, agent_id: int) -> set[int]:
     return set(connection.execute(shown).scalars())
 
 
-def lookers(connection: Connection, conversation_id: int, *, but: int, now: datetime) -> list[Row[Any]]:
-    """Colleagues who have the conversation open now, and whether they type."""
-    return list(
-        connection.execute(
-            select(
-                agents.c.id,
-                agents.c.name,
-                agents.c.picture_version,
-                (attention.c.typed_at >= now - TYPING).label("typing"),
-            )
+def lookers(
+    connection: Connection, conversation_id: int, known: Mapping[int, bool] | None, *, but: int, now: datetime
+) -> list[Row[Any]]:
+    """Colleagues who have the conversation open now, and whether they type: as it is `known`, else as stored."""
+    names = (agents.c.id, agents.c.name, agents.c.picture_version)
+    if known is None:
+        query = (
+            select(*names, (attention.c.typed_at >= now - TYPING).label("typing"))
             .join(agents, agents.c.id == attention.c.agent_id)
-            .where(
-                attention.c.conversation_id == conversation_id,
-                attention.c.agent_id != but,
-                attention.c.seen_at >= now - LOOKING,
-                agents.c.active,
-            )
-            .order_by(agents.c.name)
+            .where(attention.c.conversation_id == conversation_id, attention.c.seen_at >= now - LOOKING)
         )
-    )
+    else:
+        types = [agent_id for agent_id, typing in known.items() if typing]
+        query = select(*names, agents.c.id.in_(types).label("typing")).where(agents.c.id.in_(list(known)))
+    return list(connection.execute(query.where(agents.c.id != but, agents.c.active).order_by(agents.c.name)))
