@@ -28,6 +28,8 @@ DIET: list[dict[str, Any]] = [
     {"name": "FallbackClassifier", "threshold": 0.3, "ambiguity_threshold": 0.1},
 ]
 FALLBACK = "nlu_fallback"
+#: Turns the margins of the TF-IDF SVM into confidences.
+TEMPERATURE = 0.35
 Answer = dict[str, Any]
 
 
@@ -82,15 +84,14 @@ def spelled(folder: Path, task: dict[str, Any]) -> Callable[[str], Awaitable[Ans
     from scipy.special import softmax
     from sklearn.svm import LinearSVC
 
-    from engine.intents import SPELLING_C, SPELLING_TEMPERATURE
     from engine.spelling import Spelling
 
     texts, labels = zip(*(pair for pair in task["train"] if pair[1] != FALLBACK), strict=True)
     views, rows = Spelling.learn(texts)
-    model = LinearSVC(C=SPELLING_C, random_state=0).fit(rows, labels)
+    model = LinearSVC(C=1.0, random_state=0).fit(rows, labels)
 
     async def parse(text: str) -> Answer:
-        shares = softmax(model.decision_function(views.vectors([text]))[0] / SPELLING_TEMPERATURE)
+        shares = softmax(model.decision_function(views.vectors([text]))[0] / TEMPERATURE)
         best = float(shares.max())
         return {"name": model.classes_[shares.argmax()], "confidence": best, "score": best, "outcome": "sure"}
 

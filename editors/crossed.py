@@ -2,12 +2,11 @@
 
     .venv-engine/bin/python -m editors.crossed <folder for vectors> < question.json > answer.json
 
-Question: {"texts", "topics", "background": [texts that are no topic], "aside": {name: [texts]}, "options": the
-classifier's own of config.yml}. Each text is
-tried by a model trained on the other four fifths, with the engine's own code; what stands aside by the model of
-everything. Answer: {"tried": [...], "aside": {name: [...]}, "near": [[i, j, cosine]], "thresholds": {...}} where each
-tried text is {"ranking": [[topic, probability], ...], "score", "outcome", "near": index of the closest example of that
-topic, "cosine": how close, "learned": what the model of everything takes it for}.
+Question: {"texts", "topics", "background": [texts that are no topic], "aside": {name: [texts]}, "options": what
+config.yml says to the classifier}. Each text is tried by a model that was shown all others, with the engine's own code;
+what stands aside by the model of everything. Answer: {"tried": [...], "aside": {name: [...]}, "near": [[i, j, cosine]],
+"thresholds": {...}} where each tried text is {"ranking": [[topic, probability], ...], "score", "outcome", "near": index
+of the closest example of that topic, "cosine": how close, "learned": what the model of everything takes it for}.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.calibration import ENOUGH, Limits, limits, scores, tried
+from engine.calibration import OPTIONS
 from engine.encoder import encode, encoder_id
-from engine.intents import BACKGROUND, Topics, fit
+from engine.intents import BACKGROUND
 from engine.understanding import Judgement, Model
 
 #: Cosine from which two examples are worth a look; what is told is decided by who asks.
@@ -50,43 +49,18 @@ def crossed(
     known = remembered([*taught, *(text for some in aside.values() for text in some)], folder)
     shown = np.stack([known[text] for text in taught])
     vectors = shown[: len(texts)]
-    parts = list(tried(taught, shown, labels))
-    whole = fit(taught, shown, labels)
-    found = limits_of(parts, whole.names, texts, vectors, topics, options)
-    model = Model(whole, found)
-    learned = [as_data(one) for one in model.judge(texts, vectors)]
-    answers = [dict(one) for one in learned]  # of a topic's only sentence there is nothing better
-    for places, part in parts:
-        judged = Model(part, found).judge([texts[i] for i in places], vectors[places])
-        for place, judgement in zip(places, judged, strict=True):
-            answers[place] = as_data(judgement)
+    model, unseen = Model.with_opinion(taught, shown, labels, **(OPTIONS | options))
+    answers = [as_data(one) for one in model.judged(taught, unseen)[: len(texts)]]
+    learned = model.judge(texts, vectors)
     add_closest(answers, vectors, vectors, topics, themselves=True)
     for answer, one in zip(answers, learned, strict=True):
-        answer["learned"] = one["ranking"][0][0]
+        answer["learned"] = one.ranking[0][0]
     return {
         "tried": answers,
         "aside": {name: stand_aside(model, some, known, topics) for name, some in aside.items()},
         "near": near(vectors),
-        "thresholds": {"sure": round(found.sure, 4)},
+        "thresholds": {"sure": round(model.limits.sure, 4)},
     }
-
-
-def limits_of(
-    parts: list[tuple[Any, Topics]], names: tuple[str, ...], texts: list[str], vectors: Any, topics: list[str],
-    options: dict[str, float],
-) -> Limits:
-    """The limits that training learns: from the same models, which are needed here once more."""
-    if sum(len(places) for places, _ in parts) < ENOUGH:
-        return Limits()
-    rows, known, truth = [], [], []
-    for places, part in parts:
-        shares = part.probabilities([texts[i] for i in places], vectors[places])
-        whole = np.zeros((len(places), len(names)))
-        whole[:, [names.index(name) for name in part.names]] = shares
-        rows.append(whole)
-        known.append(scores(shares, part.nearness(vectors[places])))
-        truth += [names.index(topics[i]) for i in places]
-    return limits(np.vstack(rows), np.concatenate(known), np.array(truth), **options)
 
 
 def as_data(one: Judgement) -> dict[str, Any]:
@@ -101,7 +75,7 @@ def stand_aside(model: Model, texts: list[str], known: dict[str, Any], topics: l
         return []
     vectors = np.stack([known[text] for text in texts])
     answers = [as_data(one) for one in model.judge(texts, vectors)]
-    add_closest(answers, vectors, model.topics.shown, topics)
+    add_closest(answers, vectors, model.topics.shown[: len(topics)], topics)
     return answers
 
 

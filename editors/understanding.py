@@ -26,14 +26,14 @@ CODE = (
     "editors/crossed.py", "engine/encoder.py", "engine/spelling.py", "engine/intents.py", "engine/calibration.py",
     "engine/understanding.py", "requirements/engine.txt",
 )  # fmt: skip
-#: The classifier's own values, of engine/classifier.py.
-OPTIONS = {"refused": 0.03, "asked": 0.03}
+#: What says how the classifier abstains, in config.yml; its own values are in engine/calibration.py.
+CLASSIFIER = "engine.classifier.TopicClassifier"
 #: Under two topics no model could tell such sentences apart; within one the second teaches next to nothing: either
 #: the encoder says so, or it finds them close and they are spelled alike.
 SAME_MEANING, SAME_SPELLING = 0.96, 0.93
-#: The model would answer the other topic with this much confidence, and an example there is this close. Less than
-#: that is a hard sentence, and hard sentences are worth having.
-SURE_OF_ANOTHER, AS_CLOSE = 0.95, 0.9
+#: Without having learned it the model scores the other topic this high (1 is what it knows best), and an example there
+#: is this close. Less than that is a hard sentence, and hard sentences are worth having.
+SURE_OF_ANOTHER, AS_CLOSE = 0.9, 0.75
 
 
 class NoModel(Exception):
@@ -116,11 +116,10 @@ def understand(content: Content) -> Understanding:
 
 
 def options(config: Path) -> dict[str, float]:
-    """What config.yml says to the classifier about refusing and asking; its own values where it says nothing."""
-    found = dict(OPTIONS)
-    for component in yaml.safe_load(config.read_text(encoding="utf-8"))["pipeline"]:
-        found |= {name: component[name] for name in OPTIONS if name in component}
-    return found
+    """What config.yml says to the classifier about refusing and asking; {} where it is content with its own values."""
+    pipeline = yaml.safe_load(config.read_text(encoding="utf-8"))["pipeline"]
+    said: dict[str, Any] = next((component for component in pipeline if component["name"] == CLASSIFIER), {})
+    return {name: value for name, value in said.items() if name != "name"}
 
 
 def _aside(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -188,7 +187,7 @@ def check_understanding(content: Content, understanding: Understanding) -> Itera
     for example, tried in understanding.tried:
         if tried.taken_for == example.intent:
             continue
-        misplaced = tried.probability >= SURE_OF_ANOTHER and tried.cosine >= AS_CLOSE
+        misplaced = tried.score >= SURE_OF_ANOTHER and tried.cosine >= AS_CLOSE
         in_vain = tried.learned not in ("", example.intent)
         say = "in_vain" if in_vain else "wrong" if misplaced else "confused"
         yield example.mistake(

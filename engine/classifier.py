@@ -12,7 +12,9 @@ its confidence is what the likeliest topic lacks to certainty. `intent_score` is
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,8 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from engine import calibration, intents, spelling, understanding
+from engine.calibration import OPTIONS
 from engine.encoder import encode, encoder_id
 from engine.featurizer import SentenceFeaturizer
 from engine.intents import BACKGROUND
@@ -54,16 +58,19 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Shares of good questions, measured in cross-validation; no threshold is ever written by hand."""
-        return {"refused": 0.03, "asked": 0.03}
+        return dict(OPTIONS)
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str:
-        """A model learned on other vectors is worth nothing."""
-        return encoder_id()
+        """A model learned on other vectors is worth nothing, nor one that other code learned."""
+        code = hashlib.sha256()
+        for part in (intents, spelling, calibration, understanding):
+            code.update(Path(str(part.__file__)).read_bytes())
+        return f"{encoder_id()} {code.hexdigest()}"
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource,
                  model: Model | None = None) -> None:
-        for share in ("refused", "asked"):
+        for share in OPTIONS:
             if not 0 <= config[share] < 1:
                 raise InvalidConfigException(f"TopicClassifier: `{share}` is a share from 0 to below 1.")
         self._config, self._storage, self._resource, self._model = config, storage, resource, model
@@ -94,7 +101,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         texts = [each.get(TEXT) for each in examples]
         vectors = np.vstack([_vector(each) for each in examples])
         labels = [each.get(INTENT) for each in examples]
-        self._model = Model.train(texts, vectors, labels, refused=self._config["refused"], asked=self._config["asked"])
+        self._model = Model.train(texts, vectors, labels, **{name: self._config[name] for name in OPTIONS})
         logger.info("Learned %d topics from %d examples: %s", len(set(labels)), len(labels), self._model.limits)
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder)

@@ -5,13 +5,14 @@ Two TF-IDF views side by side, kept as plain arrays and a JSON vocabulary: nothi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import CountVectorizer
 
 from engine.encoder import bare
 
@@ -20,63 +21,62 @@ VIEWS: dict[str, dict[str, Any]] = {
     "words": {"ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
     "pieces": {"ngram_range": (2, 5), "analyzer": "char_wb"},
 }
+#: What cuts a text into terms, by view.
+CUTS = {name: CountVectorizer(**options, lowercase=False).build_analyzer() for name, options in VIEWS.items()}
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """The learned views, by the names of VIEWS."""
+    """The place and the rarity of each term, a view after the other. A term's place is its number among all."""
 
-    views: dict[str, TfidfVectorizer]
+    places: dict[str, dict[str, int]]
+    rarity: Any
 
     @staticmethod
     def learn(texts: Sequence[str]) -> tuple[Spelling, csr_matrix]:
-        """Which words there are and how rare each is, and the texts' own vectors.
+        """Which terms there are and how rare each is, and the texts' own vectors. Texts without a word are allowed."""
+        cut = [{name: terms(name, text) for name in VIEWS} for text in texts]
+        seen = {name: Counter(term for each in cut for term in set(each[name])) for name in VIEWS}
+        found = Spelling.restore({name: sorted(seen[name]) for name in VIEWS}, np.zeros(sum(map(len, seen.values()))))
+        for name, places in found.places.items():
+            counts = np.array([seen[name][term] for term in places], dtype=float)
+            found.rarity[list(places.values())] = np.log((1 + len(texts)) / (1 + counts)) + 1
+        return found, found._weighed(cut)
 
-        A text without any word is allowed, and so are only such.
-        """
-        views, rows = {}, []
+    @staticmethod
+    def restore(words: dict[str, list[str]], rarity: Any) -> Spelling:
+        """The inverse of as_json and `rarity`."""
+        places: dict[str, dict[str, int]] = {}
+        start = 0
         for name in VIEWS:
-            terms = [_terms(name, text) for text in texts]
-            # A vocabulary must not be empty; the bell character is in no text, since `bare` drops it.
-            views[name] = _counted(sorted({term for each in terms for term in each}) or ["\a"])
-            rows.append(views[name].fit_transform(terms))
-        return Spelling(views), csr_matrix(hstack(rows))
+            places[name] = {term: start + number for number, term in enumerate(words[name])}
+            start += len(words[name])
+        return Spelling(places, np.asarray(rarity, dtype=np.float32))
+
+    def as_json(self) -> dict[str, list[str]]:
+        """The terms, in the order of the rarities."""
+        return {name: list(places) for name, places in self.places.items()}
 
     def vectors(self, texts: Sequence[str]) -> csr_matrix:
         """One sparse row a text; each view has length 1, or 0 when it knows nothing in the text."""
-        rows = [view.transform([_terms(name, text) for text in texts]) for name, view in self.views.items()]
-        return csr_matrix(hstack(rows))
+        return self._weighed([{name: terms(name, text) for name in VIEWS} for text in texts])
 
-    def as_json(self) -> dict[str, list[str]]:
-        """The words, in the order of the rarities."""
-        return {name: sorted(view.vocabulary_, key=view.vocabulary_.get) for name, view in self.views.items()}
-
-    def as_arrays(self) -> dict[str, Any]:
-        """The rarities, one a word."""
-        return {f"idf_{name}": view.idf_ for name, view in self.views.items()}
-
-    @staticmethod
-    def restore(words: dict[str, list[str]], arrays: dict[str, Any]) -> Spelling:
-        """The inverse of as_json and as_arrays."""
-        views = {}
-        for name in VIEWS:
-            views[name] = _counted(words[name])
-            views[name].idf_ = np.asarray(arrays[f"idf_{name}"])
-        return Spelling(views)
+    def _weighed(self, cut: Sequence[dict[str, list[str]]]) -> csr_matrix:
+        values: list[Any] = [np.zeros(0, dtype=np.float32)]
+        columns: list[int] = []
+        ends = [0]
+        for each in cut:
+            for name, places in self.places.items():
+                counted = Counter(places[term] for term in each[name] if term in places)
+                if counted:
+                    own = list(counted)
+                    weights = (1 + np.log(np.fromiter(counted.values(), np.float32, len(own)))) * self.rarity[own]
+                    values.append(weights / np.linalg.norm(weights))
+                    columns += own
+            ends.append(len(columns))
+        return csr_matrix((np.concatenate(values), columns, ends), shape=(len(cut), len(self.rarity)), dtype=np.float32)
 
 
-#: What cuts a text into terms, by view.
-CUTS = {name: TfidfVectorizer(**options, lowercase=False).build_analyzer() for name, options in VIEWS.items()}
-
-
-def _terms(view: str, text: str) -> list[str]:
+def terms(view: str, text: str) -> list[str]:
+    """The terms of a text in one view, each as often as it stands there."""
     return CUTS[view](bare(text))
-
-
-def _given(terms: list[str]) -> list[str]:
-    """For texts that come already cut."""
-    return terms
-
-
-def _counted(vocabulary: list[str]) -> TfidfVectorizer:
-    return TfidfVectorizer(analyzer=_given, sublinear_tf=True, vocabulary=vocabulary)

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.calibration import Limits, calibrated, learn, scores
 from engine.encoder import bare
-from engine.intents import Linear, Topics, fit
+from engine.intents import Opinion, Topics, fit, sampled
 from engine.spelling import Spelling
 
 SURE, CLOSE, UNSURE = "sure", "close", "unsure"
@@ -38,18 +38,27 @@ class Model:
 
     @staticmethod
     def train(texts: Sequence[str], vectors: Any, labels: Sequence[str], *, refused: float, asked: float) -> Model:
-        """Learn both; `vectors` of engine.encoder.encode, at least one text; shares as in calibration.learn."""
-        limits = learn(texts, vectors, labels, refused=refused, asked=asked)
-        return Model(fit(texts, vectors, labels), limits)
+        """Learn both; `vectors` of engine.encoder.encode, at least one text of a topic; shares as in learn."""
+        kept = sampled(labels)
+        texts, labels = [texts[i] for i in kept], [labels[i] for i in kept]
+        return Model.with_opinion(texts, vectors[kept], labels, refused=refused, asked=asked)[0]
+
+    @staticmethod
+    def with_opinion(
+        texts: Sequence[str], vectors: Any, labels: Sequence[str], *, refused: float, asked: float
+    ) -> tuple[Model, Opinion]:
+        """The same, and what the model says of each of the texts when it has not seen that one."""
+        topics, unseen = fit(texts, vectors, labels)
+        return Model(topics, learn(unseen, topics.names, labels, refused=refused, asked=asked)), unseen
 
     def judge(self, texts: Sequence[str], vectors: Any) -> list[Judgement]:
         """What each text is about. Costs well under a millisecond a text."""
-        if not len(texts):
-            return []
-        probabilities = self.topics.probabilities(texts, vectors)
-        known = scores(probabilities, self.topics.nearness(vectors))
-        shares = calibrated(probabilities, self.limits.temperature)
-        return [self._judgement(*one) for one in zip(texts, shares, known, strict=True)]
+        return self.judged(texts, self.topics.opinion(texts, vectors)) if len(texts) else []
+
+    def judged(self, texts: Sequence[str], opinion: Opinion) -> list[Judgement]:
+        """What follows from an opinion."""
+        shares = calibrated(opinion.margins, self.limits.temperature)
+        return [self._judgement(*one) for one in zip(texts, shares, scores(opinion), strict=True)]
 
     def _judgement(self, text: str, shares: Any, score: float) -> Judgement:
         order = np.argsort(-shares, kind="stable")
@@ -65,11 +74,8 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write the two files."""
         topics = self.topics
-        np.savez(
-            folder / NUMBERS, shown=topics.shown,
-            meaning=topics.meaning.weights, meaning_offsets=topics.meaning.offsets,
-            spelling=topics.spelling.weights, spelling_offsets=topics.spelling.offsets, **topics.views.as_arrays(),
-        )
+        np.savez(folder / NUMBERS, shown=topics.shown, meaning=topics.meaning, spelling=topics.spelling,
+                 offsets=topics.offsets, rarity=topics.views.rarity)
         words = {"names": topics.names, "limits": asdict(self.limits), "views": topics.views.as_json()}
         (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
@@ -79,11 +85,5 @@ class Model:
         words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
         with np.load(folder / NUMBERS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        topics = Topics(
-            tuple(words["names"]),
-            Linear(arrays["meaning"], arrays["meaning_offsets"]),
-            Linear(arrays["spelling"], arrays["spelling_offsets"]),
-            Spelling.restore(words["views"], arrays),
-            arrays["shown"],
-        )
-        return Model(topics, Limits(**words["limits"]))
+        views = Spelling.restore(words["views"], arrays.pop("rarity"))
+        return Model(Topics(tuple(words["names"]), views=views, **arrays), Limits(**words["limits"]))

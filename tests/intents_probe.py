@@ -102,7 +102,7 @@ def calibration() -> dict[str, float]:
     truth = np.array([random.choice(4, p=row) for row in shares])
     flat = shares**0.4 / (shares**0.4).sum(axis=1, keepdims=True)
     known = random.uniform(size=6000)
-    found = limits(flat, known, truth, refused=0.05, asked=0.1)
+    found = limits(np.log(flat), known, truth, refused=0.05, asked=0.1)
     return {"temperature": found.temperature, "sure": found.sure, "close": found.close}
 
 

@@ -40,7 +40,8 @@ EXAMPLES = {
     FALLBACK: ["che tempo fa domani", "ricetta della carbonara", "tell me a joke about cats", "who won the match"],
 }
 SURE = {
-    "quando aprite domani?": "store_hours", "I forgot my PIN": "request_pin", "fammi parlare con un umano": "ask_human",
+    "a che ora aprite domani?": "store_hours", "I forgot my PIN": "request_pin",
+    "fammi parlare con un umano": "ask_human",
 }
 STRANGE = ["the volcano erupted in 1832", "suono il violino da dieci anni", "la capitale della Mongolia", "qqq zzz kkk"]
 
