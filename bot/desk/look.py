@@ -56,6 +56,7 @@ class Desk:
     shipped: Mapping[str, Shipped]
     proxies: Sequence[Network] = ()  # whose word about where a request comes from is believed
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    past: dict[str, tuple[datetime, Any]] = field(default_factory=dict)  # numbers of the past, and when counted
     typed: dict[int, datetime] = field(default_factory=dict)  # when a customer was last shown that a person types
 
     def address(self, request: web.Request) -> str:

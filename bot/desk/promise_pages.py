@@ -168,20 +168,20 @@ async def board(look: Look) -> web.StreamResponse:
         "promises.html",
         everyone=everyone,
         board=lists,
-        by_kind=_counted(tally, "kind"),
-        by_team=[{**row, "name": _team(look, row["name"])} for row in _counted(tally, "team")],
-        by_person=_counted(tally, "owner_name"),
+        by_kind=counted(tally, "kind"),
+        by_team=[{**row, "name": team_name(look, row["name"])} for row in counted(tally, "team")],
+        by_person=counted(tally, "owner_name"),
         notice=notice,
     )
 
 
-def _team(look: Look, key: str) -> str:
+def team_name(look: Look, key: str) -> str:
     """A team's name; "" stands for the bot, which promises without a case."""
     names = look.way.teams.get(key).name if key else {}
     return names.get(look.words.language) or next(iter(names.values()), "")
 
 
-def _counted(tally: Sequence[Row[Any]], column: str) -> list[dict[str, Any]]:
+def counted(tally: Sequence[Row[Any]], column: str) -> list[dict[str, Any]]:
     """Rows of a table: a name, how many were kept, broken and withdrawn, and the share that was kept."""
     counts: Counter[tuple[str, str]] = Counter()
     for row in tally:

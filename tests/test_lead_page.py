@@ -1,0 +1,91 @@
+"""The lead's page: what it says now, per team, on both databases; in both languages."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.store import agents, cases, presence
+from tests.desk_support import Answer, DeskWorld
+
+
+def cells(page: Answer, section: str) -> list[list[str]]:
+    """The body of a section's first table, as plain words."""
+    body = page.text.partition(f'id="{section}"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    plain = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    return [[" ".join(re.sub(r"<.*?>", "", unescape(cell)).split()) for cell in row] for row in plain]
+
+
+def numbers(page: Answer) -> dict[str, Any]:
+    """What the script draws."""
+    return dict(json.loads(page.text.partition('id="numbers" type="application/json">')[2].partition("</script>")[0]))
+
+
+async def test_who_waits_where_who_is_there_and_who_has_how_much(desk: DeskWorld) -> None:
+    anna = await desk.agent()
+    lea = await desk.agent("lea", "Lea Lead", "lead")
+    bea = await desk.person("bea", "Bea Brandt")
+    first = await desk.asks("one")
+    await anna.posts(f"/desk/c/{first}/take")
+    desk.flow.clock.passes(minutes=10)
+    for chat in ("two", "three", "four"):
+        await desk.asks(chat)
+    desk.flow.clock.passes(minutes=25)
+    now = desk.flow.clock()
+    tech = desk.flow.way.teams.all[1].key
+
+    def work(connection: Connection) -> None:
+        presence.here(connection, 1, used_at=now, now=now)
+        presence.here(connection, bea.id, used_at=now, now=now)
+        agents.change(connection, bea.id, teams=[tech])
+        cases.change(connection, 3, team=tech, lead_since=now)
+        cases.change(connection, 4, team="gone")  # a team that is no longer in the file: the first one's
+
+    await desk.flow.db.write(work)
+    page = await lea.opens("/desk/lead")
+    care, technical = (row[1:] for row in cells(page, "queues"))
+    assert care == ["2", "25 min", "0", "0", "1", "1"]
+    assert technical == ["1", "25 min", "0", "1", "0", "2"]
+    tiles = re.findall(r"<dd>(.*?)</dd>", page.text)[:6]
+    assert tiles == ["3", "25 min", "1", "2", "0", "0"]
+    loads = page.text.partition('id="loads"')[2]
+    assert loads.index("Anna Kessler") < loads.index("Bea Brandt") < loads.index("Lea Lead")
+    assert "1 su 6" in loads
+
+
+async def test_tables_and_charts_tell_the_same_in_both_languages(desk: DeskWorld) -> None:
+    lea = await desk.agent("lea", "Lea Lead", "lead")
+    await desk.asks("one")
+    desk.flow.clock.passes(minutes=4)
+    for language, name in (("it", "8 su 10 entro"), ("en", "8 in 10 within")):
+        page = await lea.opens("/desk/lead", **{"Accept-Language": language})
+        charts = numbers(page)
+        assert name in page.text and charts["waits"]["lines"][1]["name"] == name
+        for chart, told in charts.items():
+            assert [row[0] for row in cells(page, f"table-{chart}")] == told["labels"]
+            for column, line in enumerate(told["lines"], 1):
+                shown = [row[column] for row in cells(page, f"table-{chart}")]
+                assert shown == ["–" if value is None else str(value) for value in line["values"]]
+
+
+async def test_the_past_is_counted_once_a_minute(desk: DeskWorld) -> None:
+    lea = await desk.agent("lea", "Lea Lead", "lead")
+    counted = [sum(n or 0 for n in numbers(await lea.opens("/desk/lead"))["hours"]["lines"][0]["values"])]
+    await desk.asks("one")
+    for _ in range(2):
+        page = numbers(await lea.opens("/desk/lead"))
+        counted.append(sum(n or 0 for n in page["hours"]["lines"][0]["values"]))
+        desk.flow.clock.passes(seconds=61)
+    assert counted == [0, 0, 1]
+
+
+async def test_only_leads_and_admins_see_it(desk: DeskWorld) -> None:
+    for role, status in (("agent", 403), ("editor", 403), ("lead", 200), ("admin", 200)):
+        one = await desk.agent(role, f"Xenia {role}", role)
+        assert (await one.opens("/desk/lead")).status == status
+        assert ('href="/desk/lead"' in (await one.opens("/desk/me")).text) == (status == 200)
