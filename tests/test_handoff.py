@@ -56,15 +56,6 @@ async def test_every_reason_opens_a_case_and_says_what_happens_next(flow: World,
     assert (body["reason"], body["first_words"]) == (reason, "vorrei una persona")
 
 
-async def test_the_usual_wait_is_told_once_it_is_known(flow: World) -> None:
-    for n in range(10):
-        await waiting(flow, str(n))
-        flow.clock.passes(minutes=n)
-        await flow.does(handoff.claim, await flow.agent(f"A{n}"), chat=str(n))
-    await waiting(flow, "new")
-    assert flow.text("wait_known", minutes=8) in flow.platform.texts("new")[-1]
-
-
 # Waiting.
 
 

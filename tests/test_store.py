@@ -331,18 +331,6 @@ async def test_case_numbers_and_packets(db: Database) -> None:
     await db.write(work)
 
 
-async def test_waits_are_those_of_people_who_came(db: Database) -> None:
-    def work(connection: Connection) -> Any:
-        to = conversation(connection)
-        for minutes in (30, 5, None):
-            case = cases.open_case(connection, to, reason="asked", topic="", note="", now=NOW)
-            taken = NOW + timedelta(minutes=minutes) if minutes else None
-            cases.change(connection, case.id, taken_at=taken)
-        return cases.waits(connection, NOW - timedelta(days=1))
-
-    assert await db.write(work) == [timedelta(minutes=5), timedelta(minutes=30)]
-
-
 # Messages.
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import insert
 
 from bot.dialogue import EngineDown
 from bot.flow import handoff
-from bot.flow.sweep import nobody_came, promises_due, retention, sweep, watched
+from bot.flow.slips import slipped
+from bot.flow.sweep import promises_due, retention, sweep, watched
 from bot.model.dialogue import Ask, PromiseMade, Turn, Watch
 from bot.model.states import Status
 from bot.store.tables import agents, events, live, sessions, watches
@@ -27,7 +28,7 @@ async def waits(flow: World, chat: str) -> Any:
 async def comes(flow: World, chat: str) -> list[str]:
     """What the sweep makes a customer read."""
     before = len(flow.platform.texts(chat))
-    await nobody_came(flow.way)
+    await slipped(flow.way)
     await flow.delivers()
     return flow.platform.texts(chat)[before:]
 

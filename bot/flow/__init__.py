@@ -11,6 +11,8 @@
     dialogue.py            Dialogue.ask                     the engine's answer, as data
     flow/handoff.py        request                          a person is wanted: case, packet, honest words
     flow/queue.py        stand, mark, note_jump           its place in the queue, and why
+    flow/clocks.py         opened, wrote, answered          three clocks, and what the team aims at
+    flow/waits.py          begun, words, chosen, ended      the honest wait: said, kept as a row, true or not
     flow/assign.py       decide, offers                   the right person: offered to one, and on to the next
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
     flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note
@@ -19,6 +21,7 @@
     flow/rates.py          LocalRates.room                  not too fast for the chat, nor for the channel
     channels/*.py        Channel.send                     one call to the platform
     flow/teams.py        take_in, change                  the teams in force, from their file or a lead's hand
+    flow/slips.py        slipped                          what was said about the wait no longer holds
     flow/sweep.py        sweep                            what time does
 
 A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are

@@ -13,13 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.channels.base import Channel, Delivery
+from bot.flow import clocks
 from bot.flow.handoff import speaker_of
 from bot.flow.way import Way, wait_for
 from bot.model.errors import SendError
 from bot.model.messages import ConversationKey
 from bot.model.replies import Speaker
 from bot.model.states import Author, Sending
-from bot.store import agents, conversations, outgoing
+from bot.store import agents, outgoing
 
 log = logging.getLogger(__name__)
 
@@ -210,7 +211,7 @@ class Delivering:
         def work(connection: Connection) -> None:
             outgoing.not_sent(connection, row, failure.state, failure.problem, now, due_at=failure.due_at)
             if failure.blocked:
-                conversations.change(connection, row.conversation_id, blocked=True)
+                clocks.blocked(connection, self._way, row.conversation_id, now=now)
 
         await self._way.db.write(work)
 

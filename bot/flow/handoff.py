@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.channels.base import fit
-from bot.flow import assign, queue
-from bot.flow.packet import pack
+from bot.flow import assign, clocks, queue, waits
+from bot.flow.packet import pack, wrote_since
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
 from bot.model.errors import Refused
@@ -21,10 +21,9 @@ from bot.model.replies import QuickReply, Reply, Speaker
 from bot.model.states import Author, Outcome, Status
 from bot.model.team import when
 from bot.store import agents, cases, conversations, decisions, messages, outgoing, promises
+from bot.store import waits as stored_waits
 
 FRESH = timedelta(hours=72)  # a case that comes back within this goes to the person who had it
-HISTORY = timedelta(days=30)  # waits older than this say nothing about today
-ENOUGH = 5  # fewer waits than this are no history
 
 
 def say(
@@ -94,13 +93,13 @@ def request(
     last = cases.latest(connection, conversation.id)
     owner = agents.get(connection, last.owner_id) if last and last.owner_id else None
     fresh = bool(last and last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
+    wrote_at = wrote_since(connection, conversation.id, last.closed_at if last else None)
     if last and fresh:
         cases.change(
             connection,
             last.id,
             closed_at=None,
             outcome=None,
-            reassured_at=None,
             wish=None,
             helper_id=None,
             **cases.waits_from(now),
@@ -121,6 +120,8 @@ def request(
     )
     cases.add_packet(connection, case.id, pack(connection, way, conversation, wanted), now)
     queue.stand(connection, way, case.id, now=now)
+    clocks.opened(connection, way, case, wrote_at=wrote_at, why="reopened" if fresh else "asked", now=now)
+    waits.begun(connection, way, case, silently=silently, now=now)
     assign.decide(connection, way, conversation, cases.get(connection, case.id), now=now)
     case = cases.get(connection, case.id)
     if not silently:
@@ -147,37 +148,61 @@ def how_long(
 ) -> Reply:
     """After what happened (`text`): how long it usually takes or when the team is back, with the ways out."""
     language, say_ = conversation.language, way.texts.say
-    back = way.teams.get(case.team).opens(now)
-    waits = cases.waits(connection, now - HISTORY)
-    if back:
-        text += " " + say_("team_closed", language, when=when(back, now, language))
-        return Reply(text, (*_wishes(way, case, language), way_back(way, language)))
-    if len(waits) >= ENOUGH:
-        eight_in_ten = waits[min(len(waits) - 1, len(waits) * 8 // 10)]
-        text += " " + say_("wait_known", language, minutes=max(1, round(eight_in_ten.total_seconds() / 60)))
-    else:
-        text += " " + say_("wait_unknown", language)
-    return Reply(text, (way_back(way, language),))
+    team, wait = way.teams.get(case.team), stored_waits.open_of(connection, case.id)
+    back, hour = team.opens(now), waits.offer(way, wait, language, now)
+    parts = [text, say_("team_closed", language, when=when(back, now, language)) if back else ""]
+    parts.append(waits.words(way, wait, language, now) if wait else "")
+    if wait and hour:
+        parts.append(say_("wish_by.offer", language, by=waits.local_by(team, wait.offer_at, now, language)))
+    wishes = _wishes(way, case, language, hour) if back else hour
+    return Reply(" ".join(filter(None, parts)), (*wishes, way_back(way, language)))
 
 
-def _wishes(way: Way, case: Row[Any], language: str) -> tuple[QuickReply, ...]:
-    """While the team is away: wait here, or be written to."""
-    return tuple(
+def _wishes(way: Way, case: Row[Any], language: str, hour: tuple[QuickReply, ...]) -> tuple[QuickReply, ...]:
+    """While the team is away: wait here, or be written to, by an hour where one can be promised."""
+    wait, write = (
         QuickReply(way.texts.say(f"wish_{wish}", language), f"#wish:{case.id}:{wish}") for wish in ("wait", "write")
     )
+    return (wait, *(hour or (write,)))
 
 
 def wished(connection: Connection, way: Way, conversation: Row[Any], case_id: int, wish: str, *, now: datetime) -> bool:
     """The customer says how they want to wait; False when they no longer do, or for another case."""
-    if conversation.status != Status.WAITING or conversation.case_id != case_id or wish not in ("wait", "write"):
+    if conversation.status != Status.WAITING or conversation.case_id != case_id or wish not in ("wait", "write", "by"):
         return False
-    cases.change(connection, case_id, wish=wish)
-    conversations.tell(connection, conversation.id, "wish", now)
     case = cases.get(connection, case_id)
+    if wish == "by":
+        return _wished_by(connection, way, conversation, case, now)
+    cases.change(connection, case_id, wish=wish)
+    wait = stored_waits.open_of(connection, case_id)
+    if wait and wish == "write":
+        stored_waits.change(connection, wait.id, tell_at=None)  # nobody who asked to be written to waits here
+    conversations.tell(connection, conversation.id, "wish", now)
     language, back = conversation.language, way.teams.get(case.team).opens(now)
     then = when(back, now, language) if back else way.texts.say("soon", language)
     text = way.texts.say(f"wished_{wish}", language, number=case.number, when=then)
     say(connection, way, conversation, Reply(text, (way_back(way, language),)), now=now)
+    return True
+
+
+def _wished_by(connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], now: datetime) -> bool:
+    """Written to by the hour that was offered: promised; where it is too near by now, the next one is offered."""
+    wait = waits.chosen(connection, way, conversation, case, now)
+    if wait is None:
+        return False
+    language, team = conversation.language, way.teams.get(case.team)
+    promise = promises.get(connection, wait.promise_id) if wait.promise_id else None
+    buttons = [way_back(way, language)]
+    if promise:
+        cases.change(connection, case.id, wish="write")
+        conversations.tell(connection, conversation.id, "wish", now)
+        hour = waits.local_by(team, promise.due_at, now, language)
+        text = way.texts.say("wished_by", language, number=case.number, by=hour)
+    else:
+        offered = waits.offer(way, waits.again(connection, way, wait, now), language, now)
+        text = way.texts.say("wish_by.gone" if offered else "wish_by.none", language, number=case.number)
+        buttons = [*offered, *buttons]
+    say(connection, way, conversation, Reply(text, tuple(buttons)), now=now)
     return True
 
 
@@ -239,6 +264,7 @@ def reply(
 ) -> int:
     """A person's words to the customer they have; the message's id."""
     conversation = in_hand(connection, conversation_id, agent)
+    clocks.answered(connection, way, conversation, agent.id, now=now)
     return say(connection, way, conversation, said, author=Author.AGENT, agent=agent, now=now)
 
 
@@ -260,6 +286,7 @@ def give_back(connection: Connection, way: Way, conversation_id: int, agent: Row
     """The bot goes on. It says again that it is one."""
     conversation = in_hand(connection, conversation_id, agent)
     cases.change(connection, conversation.case_id, closed_at=now, outcome=Outcome.GIVEN_BACK)
+    clocks.stopped(connection, way, conversation.case_id, "given_back", solved=True, now=now)
     moved = conversations.move(
         connection,
         conversation,
@@ -290,8 +317,12 @@ def requeue(
         by_agent_id=agent.id,
         case_id=case.id,
     )
-    cases.change(connection, case.id, reassured_at=None, wish=None, helper_id=None, **cases.waits_from(now))
+    cases.change(connection, case.id, wish=None, helper_id=None, **cases.waits_from(now))
     queue.stand(connection, way, case.id, now=now)
+    clocks.queued(connection, way, case, why="put_back", now=now)
+    begun = stored_waits.open_of(connection, case.id) is None
+    if begun:
+        waits.begun(connection, way, case, now=now)
     decisions.add(
         connection,
         case.id,
@@ -304,7 +335,11 @@ def requeue(
     wanted = HandoffRequest(case.reason, case.topic, why or case.note)
     cases.add_packet(connection, case.id, pack(connection, way, moved, wanted), now)
     text = way.texts.say("requeued", moved.language, name=agent.name, number=case.number)
-    say(connection, way, moved, Reply(text, (way_back(way, moved.language),)), now=now)
+    wait = stored_waits.open_of(connection, case.id)
+    known = Reply(text, (way_back(way, moved.language),))
+    if begun and wait and wait.minutes:
+        known = how_long(connection, way, moved, case, text, now)
+    say(connection, way, moved, known, now=now)
 
 
 def close(
@@ -322,6 +357,7 @@ def close(
     if promises.of_case(connection, case.id):
         raise Refused("open promise")  # closed with it, nobody would look after it
     cases.change(connection, case.id, closed_at=now, outcome=outcome)
+    clocks.stopped(connection, way, case.id, "closed", solved=True, now=now)
     moved = conversations.move(
         connection, conversation, Status.CLOSED, who="agent", why=outcome, now=now, by_agent_id=agent.id
     )
@@ -371,6 +407,7 @@ def cancel(connection: Connection, way: Way, conversation: Row[Any], *, now: dat
     cases.change(
         connection, case.id, closed_at=now, outcome=Outcome.WITHDRAWN, **cases.NOT_WAITING
     )
+    clocks.stopped(connection, way, case.id, "cancelled", solved=False, now=now)
     moved = conversations.move(connection, conversation, Status.BOT, who="customer", why="no longer needed", now=now)
     text = way.texts.say("cancelled", moved.language, number=case.number)
     say(connection, way, moved, Reply(text, (way_to_a_person(way, moved.language),)), now=now)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import handoff, promises
+from bot.flow import clocks, handoff, promises
 from bot.flow.meaning import meaning
 from bot.flow.scene import Scene, begin
 from bot.flow.way import Way
@@ -114,14 +114,17 @@ def note(connection: Connection, way: Way, scene: Scene, incoming: Incoming) -> 
     elif incoming.kind == Kind.READ:
         messages.read_up_to(connection, conversation.id, incoming.at, now)
     elif incoming.kind in (Kind.BLOCKED, Kind.UNBLOCKED):
-        conversations.change(connection, conversation.id, blocked=incoming.kind == Kind.BLOCKED)
+        if incoming.kind == Kind.BLOCKED:
+            clocks.blocked(connection, way, conversation.id, now=now)
+        else:
+            clocks.unblocked(connection, way, conversation.id, now=now)
         messages.add_line(connection, conversation.id, incoming.kind, case_id=conversation.case_id, now=now)
     elif incoming.kind == Kind.ECHO:
-        _echo(connection, conversation, incoming, now)
+        _echo(connection, way, conversation, incoming, now)
     return str(incoming.kind)
 
 
-def _echo(connection: Connection, conversation: Row[Any], incoming: Incoming, now: datetime) -> None:
+def _echo(connection: Connection, way: Way, conversation: Row[Any], incoming: Incoming, now: datetime) -> None:
     """Our own words proven to have arrived, or a colleague's, written outside this desk."""
     if incoming.metadata.isdigit() and outgoing.echoed(
         connection, int(incoming.metadata), conversation.id, incoming.platform_id, now
@@ -131,4 +134,7 @@ def _echo(connection: Connection, conversation: Row[Any], incoming: Incoming, no
         return
     messages.add_line(connection, conversation.id, f"elsewhere: {incoming.text}", case_id=conversation.case_id, now=now)
     conversations.change(connection, conversation.id, quiet_until=now + COLLEAGUE_ELSEWHERE)
+    held = conversations.get(connection, conversation.id, hold=True)
+    if held:
+        clocks.answered(connection, way, held, None, why="elsewhere", now=now)
     outgoing.suppress_bot(connection, conversation.id, "a colleague answered elsewhere")

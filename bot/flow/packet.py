@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -67,6 +67,12 @@ def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: Hando
         if window and conversation.last_customer_at
         else None,
     }
+
+
+def wrote_since(connection: Connection, conversation_id: int, after: datetime | None) -> datetime | None:
+    """When the customer began to write about what is handed over: in this story, and `after` the last case ended."""
+    story = story_of(connection, conversation_id)
+    return next((row.at for row in story if row.author == Author.CUSTOMER and not (after and row.at <= after)), None)
 
 
 def _first_words(said: list[Row[Any]]) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from bot.flow import clocks
 from bot.flow.language import language_of
+from bot.flow.meaning import meaning
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming
 from bot.model.replies import QuickReply
@@ -93,11 +95,15 @@ def begin(
     if moved or not events.finish(connection, scene.event.id, now):
         return None
     conversation = awake(connection, conversation, language, now)
-    add(connection, conversation, scene, incoming, now)
+    add(connection, way, conversation, scene, incoming, now)
     return conversation, now
 
 
-def add(connection: Connection, conversation: Row[Any], scene: Scene, incoming: Incoming, now: datetime) -> int:
+def add(
+    connection: Connection, way: Way, conversation: Row[Any], scene: Scene, incoming: Incoming, now: datetime
+) -> int:
+    if not meaning(incoming, scene.offered, frozenset()).startswith("#"):  # our own questions ask for no answer
+        clocks.wrote(connection, way, conversation, at=incoming.at, now=now)
     return messages.add_incoming(
         connection, conversation.id, incoming, event_id=scene.event.id, case_id=conversation.case_id, now=now
     )

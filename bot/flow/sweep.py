@@ -1,4 +1,4 @@
-"""What time does: lost calls, nobody came, a watched fault is over, a promise is due, old data goes."""
+"""What time does: lost calls, waits that slipped, targets, a watched fault is over, promises, old data goes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from bot.dialogue import EngineDown
-from bot.flow import assign, handoff, teams
+from bot.flow import assign, teams
+from bot.flow.clocks import targets_due
 from bot.flow.deliver import ECHO_WAIT
 from bot.flow.promises import promises_due
 from bot.flow.queue import late_promises
+from bot.flow.slips import slipped
 from bot.flow.way import Way
 from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, RawEvent
-from bot.model.replies import Reply
-from bot.model.states import Status
 from bot.store import audit, leases, outgoing
-from bot.store import cases as cases_
 from bot.store import events as events_
-from bot.store.tables import cases, conversations, live, sessions, watches
+from bot.store.tables import conversations, live, sessions, watches
 
 log = logging.getLogger(__name__)
 
-NOBODY_CAME = timedelta(minutes=15)  # of opening hours without a person: the customer is told that it takes longer
 KEEP_RAW = timedelta(days=30)  # stored raw events, for looking into trouble
 KEEP_LIVE = timedelta(days=1)
 KEEP_SESSIONS = timedelta(days=2)
@@ -40,7 +38,8 @@ Step = Callable[[Way], Awaitable[None]]
 async def sweep(way: Way, *, everything: bool = False) -> None:
     """Every step once. `everything`: at start, when no other process can be sending."""
     await _lost_calls(way, everything=everything)
-    for step in (teams.fresh, assign.offers, late_promises, nobody_came, watched, promises_due, retention):
+    steps = (teams.fresh, assign.offers, late_promises, slipped, targets_due, watched, promises_due, retention)
+    for step in steps:
         await step(way)
 
 
@@ -54,7 +53,8 @@ class Sweeping:
             (teams.fresh, 5),
             (assign.offers, 2),
             (late_promises, 30),
-            (nobody_came, 20),
+            (slipped, 20),
+            (targets_due, 20),
             (watched, 60),
             (promises_due, 60),
             (retention, 3600),
@@ -86,37 +86,6 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
     way.outgoing.ring()
 
 
-async def nobody_came(way: Way) -> None:
-    """Tell a customer once that it takes longer, when the team is there and nobody took the case."""
-    now = way.clock()
-    # just opened: nobody could have come yet
-    away = [team.key for team in way.teams.all if team.opens(now) or team.opens(now - NOBODY_CAME)]
-    if way.teams.first.key in away:
-        away.append("")
-
-    def work(connection: Connection) -> bool:
-        rows = connection.execute(
-            select(cases.c.id, cases.c.number, cases.c.conversation_id)
-            .join(conversations, conversations.c.id == cases.c.conversation_id)
-            .where(
-                conversations.c.status == Status.WAITING,
-                conversations.c.case_id == cases.c.id,
-                cases.c.waiting_since < now - NOBODY_CAME,
-                cases.c.reassured_at.is_(None),
-                cases.c.team.not_in(away),
-                or_(cases.c.wish.is_(None), cases.c.wish != "write"),  # nobody who asked to be written to waits here
-            )
-        ).all()
-        for row in rows:
-            conversation = _conversation(connection, row.conversation_id)
-            text = way.texts.say("still_waiting", conversation.language, number=row.number)
-            back = handoff.way_back(way, conversation.language)
-            handoff.say(connection, way, conversation, Reply(text, (back,)), now=now)
-            cases_.change(connection, row.id, reassured_at=now)
-        return bool(rows)
-
-    if await way.db.write(work):
-        way.committed()
 
 
 async def watched(way: Way) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import assign, handoff, queue
+from bot.flow import assign, clocks, handoff, queue, waits
 from bot.flow.packet import pack
 from bot.flow.way import Way
 from bot.model.choosing import Choice, choose
@@ -40,6 +40,7 @@ def to_person(
         raise Refused("nobody")
     moved = _moved(connection, way, conversation, Status.AGENT, note, to.name, by=by, now=now, agent_id=to.id)
     cases.change(connection, moved.case_id, owner_id=to.id, helper_id=None)
+    clocks.has(connection, way, cases.get(connection, moved.case_id), to.id, now=now)
     decisions.add(connection, moved.case_id, "passed", agent_id=to.id, by_agent_id=by.id, why=note, now=now)
     outgoing.suppress_bot(connection, conversation_id, "a person took over")
     text = "taken_over" if presence.is_here(connection, to.id, now) else "taken_over_later"
@@ -73,13 +74,16 @@ def to_team(
         team=team,
         owner_id=None,
         helper_id=None,
-        reassured_at=None,
         wish=None,
         **cases.waits_from(now),
     )
     queue.stand(connection, way, case_id, now=now)
     decisions.add(connection, case_id, "passed", by_agent_id=by.id, why=note, now=now, team=team, holder=holder.id)
-    assign.decide(connection, way, moved, cases.get(connection, case_id), now=now)
+    case = cases.get(connection, case_id)
+    promised = waits.ended(connection, way, case_id, "passed", now=now)
+    clocks.queued(connection, way, case, why="passed", now=now)
+    waits.begun(connection, way, case, promise_id=promised, now=now)
+    assign.decide(connection, way, moved, case, now=now)
     case = cases.get(connection, case_id)
     language = moved.language
     text = way.texts.say("passed_to_team", language, before=holder.name, team=names[language], number=case.number)

@@ -119,7 +119,7 @@ def _keep_turn(
     conversation = awake(connection, conversation, language, now)
     message_id = None
     if asked is not None:
-        message_id = add(connection, conversation, scene, incoming, now)
+        message_id = add(connection, way, conversation, scene, incoming, now)
     else:
         line = f"follow_up: {scene.event.payload['subject']}"
         messages.add_line(connection, conversation.id, line, case_id=conversation.case_id, now=now)

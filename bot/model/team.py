@@ -1,9 +1,11 @@
-"""One team behind the desk: its name, its topics, its opening hours, and when it is back."""
+"""One team behind the desk: its name, its topics, its opening hours, its targets, and when it is back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -17,6 +19,14 @@ _WHEN = {
     "it": ("oggi alle {clock}", "domani alle {clock}", "{day} alle {clock}", "{day} {date} alle {clock}"),
     "en": ("today at {clock}", "tomorrow at {clock}", "{day} at {clock}", "{day} {date} at {clock}"),
 }
+_BY = {
+    "it": ("entro le {clock}", "entro domani alle {clock}", "entro {day} alle {clock}", "entro {day} {date}, {clock}"),
+    "en": ("by {clock}", "by tomorrow at {clock}", "by {day} at {clock}", "by {day} {date} at {clock}"),
+}
+AHEAD = 366  # days looked ahead for one on which the team is there
+
+#: What a team may set itself, each counted in its own opening hours.
+FIRST, NEXT, RESOLUTION = "first_answer", "next_answer", "resolution"
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class Team:
     languages: tuple[str, ...] = ("it", "en")
     topics: frozenset[str] = frozenset()
     minutes: int = 5  # a case offered to one person and not taken within this goes on
+    targets: Mapping[str, timedelta] = field(default_factory=dict)  # FIRST, NEXT, RESOLUTION -> of opening hours
 
     def opens(self, now: datetime) -> datetime | None:
         """None while the team is there; else when it is back (local time). `now` is aware.
@@ -39,7 +50,7 @@ class Team:
         Raises ValueError when it never opens.
         """
         local = now.astimezone(self.zone)
-        for ahead in range(366):
+        for ahead in range(AHEAD):
             day = local.date() + timedelta(days=ahead)
             for start, end in self.spans(day):
                 begins = datetime.combine(day, start, self.zone)
@@ -53,16 +64,66 @@ class Team:
         """The opening hours of a day, local; none on a holiday."""
         if day in self.closed:
             return ()
-        if self.country and day in holidays.country_holidays(self.country, years=day.year):
+        if self.country and day in _holidays(self.country, day.year):
             return ()
         return self.hours[day.weekday()]
+
+    def open_time(self, began: datetime, ended: datetime) -> timedelta:
+        """How long the team was there between two moments."""
+        total = timedelta()
+        for start, end in self._open(began):
+            if start >= ended:
+                break
+            total += min(end, ended) - start
+        return total
+
+    def later(self, began: datetime, amount: timedelta) -> datetime:
+        """The moment at which the team has been there for `amount` since then (local time).
+
+        Raises ValueError when it is not there that long within a year.
+        """
+        for start, end in self._open(began):
+            if amount <= end - start:
+                return (start + amount).astimezone(self.zone)
+            amount -= end - start
+        raise ValueError("the team is not there that long")
+
+    def _open(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """From then on, when the team is there; in UTC: differences of local times forget that clocks change."""
+        day = since.astimezone(self.zone).date()
+        for ahead in range(AHEAD):
+            for begins, ends in self.spans(day + timedelta(days=ahead)):
+                start = datetime.combine(day + timedelta(days=ahead), begins, self.zone).astimezone(UTC)
+                end = datetime.combine(day + timedelta(days=ahead), ends, self.zone).astimezone(UTC)
+                if end > since:
+                    yield max(start, since.astimezone(UTC)), end
+
+
+@cache
+def _holidays(country: str, year: int) -> frozenset[date]:
+    """Making the list takes longer than everything else that is done with it."""
+    return frozenset(holidays.country_holidays(country, years=year))
 
 
 def when(moment: datetime, now: datetime, language: str) -> str:
     """A coming moment the way people say it: "domani alle 8:30", "Monday at 8:30"."""
+    return _said(moment, now, language, _WHEN)
+
+
+def by(moment: datetime, now: datetime, language: str) -> str:
+    """A coming moment as the end of a wait: "entro le 15:20", "by tomorrow at 9:30"."""
+    return _said(moment, now, language, _BY)
+
+
+def short_day(day: date, language: str) -> str:
+    """A weekday's name where there is little room: "Lun.", "Mon."."""
+    return f"{_DAY_NAMES[language][day.weekday()][:3].capitalize()}."
+
+
+def _said(moment: datetime, now: datetime, language: str, forms: Mapping[str, tuple[str, str, str, str]]) -> str:
     local_now = now.astimezone(moment.tzinfo)
     days = (moment.date() - local_now.date()).days
-    today, tomorrow, this_week, later = _WHEN[language]
+    today, tomorrow, this_week, later = forms[language]
     form = today if days == 0 else tomorrow if days == 1 else this_week if days < 7 else later
     return form.format(
         clock=f"{moment.hour}:{moment.minute:02}",

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import holidays
 import yaml
 
-from bot.model.team import DAYS, Team
+from bot.model.team import DAYS, FIRST, NEXT, RESOLUTION, Team
 
 FILE = "teams.yml"
 LANGUAGES = ("it", "en")
 LONGEST_WAIT = 240  # minutes: an offer that stands longer than this is a queue by another name
+LONGEST_TARGET = timedelta(hours=500)  # of opening hours: what takes longer is promised, not aimed at
+_LENGTH = re.compile(r"(?P<number>[1-9]\d{0,3}) ?(?P<unit>min|h)")
+_UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _ALL = {"company", "timezone", "languages", "teams"}
-_EACH = {"name", "topics", "languages", "hours", "holidays", "closed", "minutes"}
+_EACH = {"name", "topics", "languages", "hours", "holidays", "closed", "minutes", "targets"}
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ def _team(key: str, raw: Any, zone: ZoneInfo, languages: tuple[str, ...], proble
         languages=_languages(own, languages, f"{key}: languages", problems),
         topics=_topics(raw.get("topics"), key, problems),
         minutes=minutes,
+        targets=_targets(raw.get("targets"), key, problems),
     )
 
 
@@ -160,6 +164,28 @@ def _closed(raw: Any, key: str, problems: list[str]) -> frozenset[date]:
     days = raw if isinstance(raw, list) else [raw]
     problems += [f"{key}: closed: {day!r} is no date like 2026-12-24" for day in days if type(day) is not date]
     return frozenset(day for day in days if type(day) is date)
+
+
+def _targets(raw: Any, key: str, problems: list[str]) -> dict[str, timedelta]:
+    """How soon the team means to answer and to be done, counted in its own opening hours."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        problems.append(f"{key}: targets: must name {FIRST}, {NEXT} or {RESOLUTION}")
+        return {}
+    problems += _unknown(raw, {FIRST, NEXT, RESOLUTION}, f"{key}: targets: ")
+    targets = {}
+    for name in (FIRST, NEXT, RESOLUTION):
+        if name not in raw:
+            continue
+        match = _LENGTH.fullmatch(str(raw[name]).strip())
+        length = int(match["number"]) * _UNITS[match["unit"]] if match else None
+        if length is None or length > LONGEST_TARGET:
+            most = f"{LONGEST_TARGET // timedelta(hours=1)} h"
+            problems.append(f"{key}: targets: {name}: {raw[name]!r} is not of the form 15 min or 8 h, at most {most}")
+        else:
+            targets[name] = length
+    return targets
 
 
 def _twice(teams: tuple[Team, ...], problems: list[str]) -> None:

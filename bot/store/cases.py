@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, desc, func, insert, select, update
@@ -103,17 +102,6 @@ def packet(connection: Connection, case_id: int) -> Row[Any] | None:
     return connection.execute(
         select(packets).where(packets.c.case_id == case_id).order_by(desc(packets.c.version)).limit(1)
     ).first()
-
-
-def waits(connection: Connection, since: datetime, limit: int = 50) -> Sequence[timedelta]:
-    """How long the last cases since `since` waited until a person took them, longest last."""
-    rows = connection.execute(
-        select(cases.c.opened_at, cases.c.taken_at)
-        .where(cases.c.taken_at.is_not(None), cases.c.opened_at >= since)
-        .order_by(desc(cases.c.id))
-        .limit(limit)
-    )
-    return sorted(row.taken_at - row.opened_at for row in rows)
 
 
 def moves_of(connection: Connection, conversation_id: int) -> list[Row[Any]]:

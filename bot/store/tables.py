@@ -58,6 +58,7 @@ _LEADS = text("lead_since IS NOT NULL")
 _HELD = text("agent_id IS NOT NULL")
 _WAITS = text("counts_since IS NOT NULL")
 _UNDER_WAY = text("status IN ('waiting', 'agent')")
+_RUNNING = text("ended_at IS NULL")
 _OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
 
 
@@ -67,6 +68,10 @@ def _id() -> Column[int]:
 
 def _conversation(**kwargs: Any) -> Column[int]:
     return Column("conversation_id", Integer, ForeignKey("conversations.id", ondelete="CASCADE"), **kwargs)
+
+
+def _case() -> Column[int]:
+    return Column("case_id", Integer, ForeignKey("cases.id", ondelete="CASCADE"), nullable=False)
 
 
 #: What arrived, before anything is understood. The unique pair makes "twice the same" one row.
@@ -224,7 +229,6 @@ cases = Table(
     Column("counts_since", Time),  # with it: the order of the queue, see bot.model.queue
     Column("marks", JSON, nullable=False, server_default="[]"),  # what puts it ahead: codes of bot.model.queue
     Column("taken_at", Time),  # first time a person took it
-    Column("reassured_at", Time),  # when the bot last said that nobody came yet
     Column("closed_at", Time),
     Column("outcome", String(16)),
     Column("solved", Boolean),  # the customer's own word
@@ -281,6 +285,77 @@ moves = Table(
     Column("agent_id", Integer),
     Column("why", Text, nullable=False),
     Column("at", Time, nullable=False),
+)
+
+#: The three clocks of a case: with whom the customer's matter was, from when to when. At most one runs.
+spans = Table(
+    "spans",
+    metadata,
+    _id(),
+    _case(),
+    Column("clock", String(8), nullable=False),  # bot, waiting (for a person's answer), person
+    Column("team", String(32), nullable=False),
+    Column("agent_id", Integer),  # person: whose time; waiting: who answered
+    Column("began_at", Time, nullable=False),
+    Column("began_why", String(16), nullable=False),  # see bot/flow/clocks.py
+    Column("ended_at", Time),
+    Column("ended_why", String(16)),
+    Index("ix_spans_case", "case_id", "id"),
+    Index("ix_spans_running", "case_id", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    Index("ix_spans_running_team", "team", "clock", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+)
+
+#: What a team aims at for a case, as its file said when it began; and what became of it.
+targets = Table(
+    "targets",
+    metadata,
+    _id(),
+    _case(),
+    Column("kind", String(16), nullable=False),  # first_answer, next_answer, resolution
+    Column("team", String(32), nullable=False),
+    Column("began_at", Time, nullable=False),
+    Column("warn_at", Time, nullable=False),
+    Column("due_at", Time, nullable=False),
+    Column("state", String(8), nullable=False),  # open, met, broken, dropped
+    Column("warned_at", Time),
+    Column("warned_agent_id", Integer),  # None: nobody had it, the queue was told
+    Column("broken_at", Time),
+    Column("ended_at", Time),  # met, dropped, or done at last though too late
+    Column("ended_why", String(16)),
+    Index("ix_targets_case", "case_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    Index("ix_targets_state_due", "state", "due_at"),
+    Index("ix_targets_began", "began_at"),
+)
+
+#: Each time a customer was sent to a team's queue: the scene, what was said about the wait, and how long it took.
+waits = Table(
+    "waits",
+    metadata,
+    _id(),
+    _case(),
+    Column("team", String(32), nullable=False),
+    Column("began_at", Time, nullable=False),
+    Column("weekday", Integer, nullable=False),  # 0 is Monday; the team's local time
+    Column("minute", Integer, nullable=False),  # of the day
+    Column("closed", Boolean, nullable=False),  # asked outside the team's hours
+    Column("ahead", Integer, nullable=False),  # customers of the team who waited for an answer
+    Column("people", Integer, nullable=False),  # of the team who were there
+    Column("load", Float, nullable=False),
+    Column("minutes", Integer),  # said: an answer within these minutes of opening hours; None: nothing was said
+    Column("due_at", Time),  # the moment that this means
+    Column("basis", JSON),  # what it was computed from
+    Column("offer_at", Time),  # "write to me by then": the hour that was offered
+    Column("promise_id", Integer),  # the customer chose it
+    Column("tell_at", Time),  # still nobody then: the customer is told once; None: is not told
+    Column("told_at", Time),
+    Column("told_due_at", Time),  # what was said then; None: no time
+    Column("ended_at", Time),
+    Column("ended_why", String(16)),  # answered, elsewhere, or why nobody had to answer any more
+    Column("seconds", Integer),  # of opening hours, until it ended
+    Column("kept", Boolean),  # whether what was said was true; None: not said, or nobody can know
+    Index("ix_waits_case", "case_id", "id"),
+    Index("ix_waits_team", "team", "id"),
+    Index("ix_waits_tell", "tell_at", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
 )
 
 #: What was learned in the dialogue, each with the message it came from.
