@@ -11,25 +11,27 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from dotenv import dotenv_values
 
-from bot.app import App, StartFailed
+from bot.app import ROLES, App
 from bot.commands import once
 from bot.logs import log_to_stderr
 from bot.settings import BadSettings, Settings, read_settings
+from bot.web import StartFailed
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-async def run(settings: Settings, began: float) -> int:
+async def run(settings: Settings, began: float, *, roles: Collection[str] = ROLES) -> int:
     """Serve until SIGINT or SIGTERM; then finish the running turns."""
     ended = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, ended.set)
     try:
-        async with App(settings) as app:
+        async with App(settings, roles=roles) as app:
             if app.credentials:  # now, not when all is ready: who stops a long first start would never see them
                 print("\n".join(_log_ins(app)), flush=True)
             ready = asyncio.create_task(app.ready())
@@ -53,8 +55,13 @@ def _announce(app: App, seconds: float) -> None:
     lines = [f"\nSportello is ready ({seconds:.0f} s)."]
     if app.sandbox:
         lines.append(f"  phones   {app.sandbox.url}/   two customers' phones; no real platform is connected")
-    lines.append(f"  desk     {own}/desk")
+    if app.roles < set(ROLES):
+        lines.append(f"  only     {', '.join(sorted(app.roles))}")
+    if "desk" in app.roles:
+        lines.append(f"  desk     {own}/desk")
     lines.append(f"  health   {own}/readyz")
+    if "desk" not in app.roles:
+        return print("\n".join(lines), flush=True)
     lines += _log_ins(app) or ["  log-in   as before; forgotten: .venv/bin/python -m bot agent password LOGIN"]
     names = {"telegram": app.settings.telegram, "messenger": app.settings.messenger}
     if not app.sandbox:
@@ -73,7 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m bot", description="Sportello, customer care in chats.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start everything")
+    running = commands.add_parser("run", help="start everything")
+    running.add_argument("--only", nargs="+", choices=ROLES, default=ROLES, help="these parts, not all")
     commands.add_parser("messenger-setup", help="set up the Page: menu, ice breakers, subscription; repeatable")
     commands.add_parser("check", help="is everything set up as it should be? asks the platforms; 1 if not")
     commands.add_parser("doctor", help="what is stuck, and why; 1 if something is")
@@ -102,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     log_to_stderr(settings.secrets(), as_json=settings.json_logs)
     if options.command == "run":
-        return asyncio.run(run(settings, began))
+        return asyncio.run(run(settings, began, roles=options.only))
     return asyncio.run(once(settings, options))
 
 

@@ -7,17 +7,16 @@ then the engine, and only when it answers the stored events are taken up.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import yaml
-from aiohttp import web
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,28 +28,33 @@ from bot.channels import channels
 from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramSettings
 from bot.children import Children, ChildrenFailed, ChildrenSettings
-from bot.desk import Credentials, desk_app, first_agents, people_routes
+from bot.desk import Credentials, first_agents
 from bot.engines import Engines
 from bot.exchange import Exchanging
 from bot.flow.deliver import Delivering
 from bot.flow.receive import receive
-from bot.flow.sweep import Sweeping, sweep
-from bot.flow.teams import take_in
+from bot.flow.sweep import Sweeping, again, sweep
+from bot.flow.teams import fresh, take_in
 from bot.flow.texts import Texts
 from bot.flow.way import Way
 from bot.flow.workers import Answering
-from bot.health import health_routes
 from bot.measures import Measures
 from bot.model.messages import RawEvent
 from bot.model.teams import FILE, teams_from
 from bot.sandbox import Sandbox
 from bot.settings import ACTIONS_AFTER, Settings
 from bot.store.database import Database
+from bot.store.lead import FirstHere, leading
 from bot.store.migrate import migrate
+from bot.web import StartFailed, Web, listening
 
 log = logging.getLogger(__name__)
 
 ENGINE_PATIENCE = 60  # seconds that stored events wait for an engine that does not answer yet
+TEAMS = 5  # seconds until a change of the teams at another process's desk is known here
+
+#: What a process may do: take in what arrives (webhooks or the poll); answer, send and do what time does; the desk.
+ROLES = ("webhooks", "worker", "desk")
 
 
 def utc_now() -> datetime:
@@ -58,15 +62,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class StartFailed(Exception):
-    """The service cannot start; the text is a sentence for the person at the terminal."""
-
-
 class App:
-    """The whole service. `async with App(settings)` starts it; leaving stops it, the running turns finished."""
+    """The whole service. `async with App(settings)` starts it; leaving stops it, the running turns finished.
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+    Any number of them work on one database, each with all roles or some; together they need all three.
+    """
+
+    def __init__(
+        self, settings: Settings, *, roles: Collection[str] = ROLES, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         self.settings = settings
+        self.roles = frozenset(roles)
         self.credentials: list[Credentials] = []
         self.sandbox: Sandbox | None = None
         self.children: Children | None = None
@@ -98,30 +104,47 @@ class App:
         self._stack.push_async_callback(way.engine.close)
         self._link(way)
         await take_in(way)
-        self.credentials = await first_agents(way, demo=self.sandbox is not None) or []
-        await sweep(way, everything=db.sqlite)
-        self.answering, delivering = Answering(way), Delivering(way)
+        self._background(again(way, fresh, TEAMS))
+        if "desk" in self.roles:
+            self.credentials = await first_agents(way, demo=self.sandbox is not None) or []
         # What is pushed last stops first: the web port, the running turns, the calls under way, the channels.
         self._stack.push_async_callback(self._stop_children)
         for channel in way.channels.values():
             self._stack.push_async_callback(channel.stop)
-        self._background(Sweeping(way).run())
+        if "worker" in self.roles:
+            await self._work(way)
+        else:
+            way.arrived = lambda _key: way.inbound.ring()
+        web = Web(settings, way, self.roles - {"worker"}, self._receive)
+        self._stack.push_async_callback(web.stop)
+        worker = "worker" in self.roles
+        await web.start(engine=way.engine.state if worker else None, redis=self._redis_state if self.link else None)
+        for channel in way.channels.values():
+            await channel.start()
+            if "webhooks" in self.roles:
+                self._background(leading(db, f"serve {channel.name}", partial(channel.serve, self._receive)))
+            if self.sandbox and isinstance(channel, MessengerChannel):
+                await channel.set_up()  # on a real Page this is a command: it changes what customers see
+        self._taking_up = self._background(self._take_up() if worker else _nothing())
+
+    async def _work(self, way: Way) -> None:
+        """Begin to send, and what time does; to answer only when there is an engine."""
+        here = FirstHere(way.db)
+        self._stack.callback(here.leave)
+        await sweep(way, everything=here.alone())
+        await asyncio.to_thread(here.join)
+        self.answering, delivering = Answering(way), Delivering(way)
+        self._background(leading(way.db, "sweep", Sweeping(way).run))
         self._background(delivering.run())
         self._stack.push_async_callback(delivering.stop)
         self._stack.push_async_callback(self.answering.stop)
-        await self._serve(way)
-        for channel in way.channels.values():
-            await channel.start(self._receive)
-            if self.sandbox and isinstance(channel, MessengerChannel):
-                await channel.set_up()  # on a real Page this is a command: it changes what customers see
-        self._taking_up = self._background(self._take_up())
 
     def _link(self, way: Way) -> None:
         """Tell other processes what they should know at once, where there is a Redis for it."""
         if self.settings.redis_url is None:
             return
         self.link = link = Link(self.settings.redis_url)
-        share_bells(way, link, delivers=True)
+        share_bells(way, link, delivers="worker" in self.roles)
         way.rates, way.glances = SharedRates(link), SharedGlances(link)
         way.measures.redis(gone=True)
         link.changed.append(lambda: way.measures.redis(gone=not link.up))
@@ -144,10 +167,12 @@ class App:
         settings = self.settings
         if not settings.sandbox:
             return settings
+        if self.roles < set(ROLES):
+            raise StartFailed("The sandbox plays the platforms for one process: with --only, set tokens or SANDBOX=no.")
         state = settings.data / "demo"
         sandbox = Sandbox(port=settings.sandbox_port, bot_url=lambda: settings.own_url, state_dir=state)
         self._stack.push_async_callback(sandbox.stop)
-        await _listening(sandbox.start(), settings.sandbox_port, "SANDBOX_PORT")
+        await listening(sandbox.start(), settings.sandbox_port, "SANDBOX_PORT")
         self.sandbox = sandbox
         telegram, messenger = sandbox.telegram_settings, sandbox.messenger_settings
         return replace(
@@ -165,21 +190,6 @@ class App:
                 public_url=settings.own_url,
             ),
         )
-
-    async def _serve(self, way: Way) -> None:
-        """Open the port: from here on what arrives is stored, whether or not the engine is up."""
-        app = web.Application()
-        for channel in way.channels.values():
-            app.add_routes(channel.routes(self._receive))
-        app.add_routes(health_routes(way, self._engine_state, redis=self._redis_state if self.link else None))
-        secure = (self.settings.public_url or "").startswith("https")
-        app.add_routes(people_routes(way))
-        app.add_subapp("/desk", desk_app(way, secure_cookies=secure, proxies=self.settings.proxies))
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self.settings.host, self.settings.port)
-        await _listening(site.start(), self.settings.port, "PORT")
 
     async def _receive(self, channel: str, raws: Sequence[RawEvent]) -> int:
         return await receive(self.way, channel, raws)
@@ -228,8 +238,9 @@ class App:
         assert self.link
         return "ok" if self.link.up else f"degraded: gone ({self.link.trouble}); careful limits, desks ask the database"
 
-    async def _engine_state(self) -> str:
-        return await self.way.engine.state()
+
+async def _nothing() -> None:
+    """This process answers nobody: it is ready as soon as its port is open."""
 
 
 def open_database(settings: Settings) -> Database:
@@ -264,15 +275,3 @@ def build_way(settings: Settings, db: Database, clock: Callable[[], datetime] = 
         people_url=settings.public_url or settings.own_url,
         cache=settings.data / "people",
     )
-
-
-async def _listening(starting: Awaitable[None], port: int, setting: str) -> None:
-    """Open a port. Raises StartFailed when another program has it."""
-    try:
-        await starting
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            text = f"Port {port} is taken. End the program there, or set {setting} to a free one."
-        else:
-            text = f"Port {port} cannot be opened: {os.strerror(error.errno or 0)}. Check HOST and {setting}."
-        raise StartFailed(text) from error

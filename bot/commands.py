@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from bot.app import StartFailed, build_way, open_database
+from bot.app import build_way, open_database
 from bot.between.link import Link
 from bot.channels import channels
 from bot.channels.messenger import MessengerChannel
@@ -19,6 +19,7 @@ from bot.model.errors import Refused, SendError
 from bot.operations.commands import operate
 from bot.settings import Settings
 from bot.store import agents
+from bot.web import StartFailed
 
 REASONS = {
     "bad_login": "A log-in has 2 to 64 small letters, digits, dots or hyphens.",

@@ -42,19 +42,26 @@ COUNTED = {
 Numbers = dict[tuple[str, str], float]
 
 
-def health_routes(way: Way, engine: Check, *, redis: Check | None = None) -> list[web.RouteDef]:
+def health_routes(
+    way: Way, engine: Check | None, *, redis: Check | None = None, stopping: Callable[[], bool] = bool
+) -> list[web.RouteDef]:
     """The three routes. Checks give "ok", "degraded: …" when the work is done all the same, or what is wrong.
 
-    `redis`: only where one is configured.
+    `engine`: None where this process asks none. `redis`: only where one is configured. `stopping`: other processes
+    should get what comes.
     """
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_request: web.Request) -> web.Response:
-        checks = {"database": await _database(way.db), "engine": await engine()}
+        checks = {"database": await _database(way.db)}
+        if engine:
+            checks["engine"] = await engine()
         if redis:
             checks["redis"] = await redis()
+        if stopping():
+            checks["process"] = "stopping"
         ready = all(state == "ok" or state.startswith("degraded") for state in checks.values())
         return web.json_response({"ready": ready, **checks}, status=200 if ready else 503)
 

@@ -61,6 +61,8 @@ class Settings:
     redis_url: str | None = None  # what the processes of one installation tell each other; None: there is only one
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # believed when they say for whom they ask
     engine_memory_mb: int = 1500  # a child engine that holds more is exchanged for a fresh one
+    share_port: bool = False  # several processes may listen on PORT: the kernel spreads what comes
+    drain_seconds: int = 0  # from the word to stop until the port closes: a balancer looks elsewhere meanwhile
     json_logs: bool = False  # a JSON object a line, for collectors; else plain lines
 
     @property
@@ -105,6 +107,8 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         messenger=messenger,
         redis_url=reader.redis(),
         proxies=reader.networks("TRUSTED_PROXIES"),
+        share_port=reader.yes_or_no("SHARE_PORT", default=False),
+        drain_seconds=reader.number("DRAIN_SECONDS", 0, least=0, most=60),
         json_logs=reader.one_of("LOG_FORMAT", "text", "json") == "json",
     )
     if len({port, engine_port, sandbox_port}) < 3:

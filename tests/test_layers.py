@@ -42,7 +42,7 @@ MAY = {
     "actions": set(),
 }
 #: The composition root, the command line and what only they use: they may know everybody.
-ROOTS = {"bot", "bot.__main__", "bot.app", "bot.settings", "bot.commands", "bot.logs"}
+ROOTS = {"bot", "bot.__main__", "bot.app", "bot.settings", "bot.commands", "bot.logs", "bot.web"}
 #: What does input or output, or reads a clock: words have neither.
 IO = {"asyncio", "aiohttp", "sqlalchemy", "httpx", "socket", "subprocess", "threading", "os", "time", "logging"}
 CHANNELS = re.compile(r"telegram|messenger|facebook|whatsapp|graph api|bot api", re.IGNORECASE)

@@ -525,7 +525,7 @@ async def test_the_signature_is_over_the_raw_body() -> None:
 
 async def test_the_app_is_asked_for_until_it_answers(platform: Recorder, channel: MessengerChannel) -> None:
     platform.answers["app"] = [(500, "later"), "drop", "drop"]
-    await channel.start(no_store)
+    await channel.start()
     stranger = echo(app_id=6, metadata="12", text="dal collega")
     await until(lambda: not channel.parse(only(stranger)).ours)
     assert channel.parse(only(echo(app_id=5, metadata="12"))).ours

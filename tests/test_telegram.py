@@ -389,11 +389,17 @@ async def fetched(channel: TelegramChannel, ref: str) -> bytes:
 async def started(platform: Recorder) -> AsyncIterator[TelegramChannel]:
     """A started channel whose webhook is set: it does not poll."""
     channel = TelegramChannel(TelegramSettings(TOKEN, None, platform.url, "https://bot.example.org"))
-    await channel.start(no_store)
+    await begun(channel, no_store)
     await until(lambda: len(platform.named("setMyCommands")) == 2)
     platform.calls.clear()
     yield channel
     await channel.stop()
+
+
+async def begun(channel: TelegramChannel, receive: Any) -> None:
+    """Started, and serving until it is stopped."""
+    await channel.start()
+    channel._run(channel.serve(receive))
 
 
 async def no_store(name: str, raws: Sequence[RawEvent]) -> int:
@@ -495,7 +501,7 @@ async def polling(platform: Recorder) -> AsyncIterator[Callable[[Store], Any]]:
 
     async def start(store: Store) -> TelegramChannel:
         made.append(TelegramChannel(TelegramSettings(TOKEN, None, platform.url, None), first_pause=0.01))
-        await made[-1].start(store)
+        await begun(made[-1], store)
         return made[-1]
 
     yield start
@@ -546,7 +552,7 @@ async def test_stopping_ends_the_poll_at_once(platform: Recorder, polling: Any) 
 
 async def test_with_a_public_address_the_webhook_registers_itself(platform: Recorder) -> None:
     channel = TelegramChannel(TelegramSettings(TOKEN, None, platform.url, "https://bot.example.org/"))
-    await channel.start(no_store)
+    await begun(channel, no_store)
     await until(lambda: len(platform.named("setMyCommands")) == 2)
     await channel.stop()
     [call] = platform.named("setWebhook")
@@ -562,7 +568,7 @@ async def test_with_a_public_address_the_webhook_registers_itself(platform: Reco
 async def test_the_secret_made_from_the_token_opens_the_webhook(platform: Recorder) -> None:
     settings = TelegramSettings(TOKEN, None, platform.url, "https://bot.example.org")
     registering, receiving = TelegramChannel(settings), TelegramChannel(settings)
-    await registering.start(no_store)
+    await begun(registering, no_store)
     await until(lambda: bool(platform.named("setWebhook")))
     store = Store()
     app = web.Application()

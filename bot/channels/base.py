@@ -85,8 +85,14 @@ class Channel(Protocol):
     def routes(self, receive: Receive) -> list[web.RouteDef]:
         """The webhook's routes. They check the caller, split, store through `receive`, then answer 200."""
 
-    async def start(self, receive: Receive) -> None:
-        """Open connections; set the platform up (webhook or long poll). Called once, before any send."""
+    async def start(self) -> None:
+        """Open connections. Called once, in every process, before any send."""
+
+    async def serve(self, receive: Receive) -> None:
+        """Set the platform up (webhook or long poll); then poll, where it is asked for what arrives, until cancelled.
+
+        Runs in one process at a time. Two at once for a moment do no harm: what arrives twice is stored once.
+        """
 
     async def stop(self) -> None:
         """Stop polling and close connections. Nothing may be called after it."""

@@ -116,9 +116,12 @@ class MessengerChannel:
         """What is wrong with the token, the Page's subscription or the app's webhook; changes nothing."""
         return await problems(self._graph, self._settings, f"{self._settings.public_url}/webhooks/{self.name}")
 
-    async def start(self, receive: Receive) -> None:
+    async def start(self) -> None:
         """Ask in the background which app we are; until then echoes are known by their metadata."""
         self._asking = asyncio.create_task(self._ask_app())
+
+    async def serve(self, receive: Receive) -> None:
+        """Nothing: the app's webhook is set up at the platform, and there is nothing to poll."""
 
     async def stop(self) -> None:
         """Close connections."""

@@ -127,13 +127,12 @@ class TelegramChannel:
         """What is wrong with the token or the webhook; changes nothing."""
         return await problems(self._bot, self._webhook())
 
-    async def start(self, receive: Receive) -> None:
-        """Register the webhook, or begin to poll, in the background: Telegram may be out of reach now."""
+    async def start(self) -> None:
+        """Open what files are fetched through."""
         self._files = aiohttp.ClientSession()
-        self._run(self._serve(receive))
 
     async def stop(self) -> None:
-        """End the poll (what was not stored stays with Telegram) and close connections."""
+        """End what runs beside and close connections."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,7 +140,8 @@ class TelegramChannel:
             await self._files.close()
         await self._bot.disconnect()
 
-    async def _serve(self, receive: Receive) -> None:
+    async def serve(self, receive: Receive) -> None:
+        """Register the webhook, or poll; cancelled, what was not stored stays with Telegram."""
         await self._insist("set-up", self._set_up)
         with contextlib.suppress(TelegramError):  # without a menu everything still works
             for language, menu in MENUS.items():

@@ -47,6 +47,8 @@ async def first_agents(way: Way, *, demo: bool) -> list[Credentials] | None:
     ready = [(one, await asyncio.to_thread(hashed, one.password), initials(one.name)) for one in new]
 
     def work(connection: Connection) -> bool:
+        if connection.dialect.name == "postgresql":  # several may start at once; SQLite has one writer anyway
+            connection.exec_driver_sql("LOCK TABLE agents IN SHARE ROW EXCLUSIVE MODE")
         if agents.count(connection):
             return False  # another process was first: its passwords are the ones that were shown
         for one, password_hash, picture in ready:

@@ -36,7 +36,7 @@ Step = Callable[[Way], Awaitable[None]]
 
 
 async def sweep(way: Way, *, everything: bool = False) -> None:
-    """Every step once. `everything`: at start, when no other process can be sending."""
+    """Every step once. `everything`: at start, when no other process can be answering or sending."""
     await _lost_calls(way, everything=everything)
     steps = (teams.fresh, assign.offers, late_promises, slipped, targets_due, watched, promises_due, retention)
     for step in steps:
@@ -44,13 +44,14 @@ async def sweep(way: Way, *, everything: bool = False) -> None:
 
 
 class Sweeping:
-    """Runs the steps, each at its own pace, until cancelled."""
+    """Runs the steps, each at its own pace, until cancelled. In one process at a time, to save the others the work:
+    each step bears being done by two at once.
+    """
 
     def __init__(self, way: Way) -> None:
         self._way = way
         self._steps: tuple[tuple[Step, float], ...] = (
             (_lost_calls, 2),
-            (teams.fresh, 5),
             (assign.offers, 2),
             (late_promises, 30),
             (slipped, 20),
@@ -62,15 +63,17 @@ class Sweeping:
 
     async def run(self) -> None:
         """Never returns."""
-        await asyncio.gather(*(self._again(step, seconds) for step, seconds in self._steps))
+        await asyncio.gather(*(again(self._way, step, seconds) for step, seconds in self._steps))
 
-    async def _again(self, step: Step, seconds: float) -> None:
-        while True:
-            try:
-                await step(self._way)
-            except Exception:
-                log.exception("sweep: %s failed", step.__name__)
-            await asyncio.sleep(seconds)
+
+async def again(way: Way, step: Step, seconds: float) -> None:
+    """One step, again and again. Never returns."""
+    while True:
+        try:
+            await step(way)
+        except Exception:
+            log.exception("sweep: %s failed", step.__name__)
+        await asyncio.sleep(seconds)
 
 
 async def _lost_calls(way: Way, *, everything: bool = False) -> None:
@@ -79,6 +82,8 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
     echoing = [name for name, channel in way.channels.items() if channel.abilities.echoes]
 
     def work(connection: Connection) -> None:
+        if everything:
+            leases.clear(connection)
         outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT, echoing=echoing)
         outgoing.resend_ambiguous(connection, now, echoing=echoing)
 
@@ -116,6 +121,7 @@ def _over(connection: Connection, way: Way, subject: str) -> list[ConversationKe
         select(watches.c.id, watches.c.tell_text, conversations.c.channel, conversations.c.chat)
         .join(conversations, conversations.c.id == watches.c.conversation_id)
         .where(watches.c.subject == subject, watches.c.state == "open")
+        .with_for_update(of=watches, skip_locked=True)
     ).all()
     for row in rows:
         payload = {"tell": row.tell_text, "subject": subject}

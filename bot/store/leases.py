@@ -80,6 +80,11 @@ def leave(connection: Connection, holder: str) -> None:
     connection.execute(delete(leases).where(leases.c.holder == holder))
 
 
+def clear(connection: Connection) -> None:
+    """At the start of the only process: whoever held one is gone."""
+    connection.execute(delete(leases))
+
+
 def waiting(connection: Connection, *, now: datetime, before: datetime | None = None) -> list[ConversationKey]:
     """Conversations with unanswered events (received before then) on which nobody works, the longest waiting first."""
     held = exists().where(leases.c.channel == events.c.channel, leases.c.chat == events.c.chat, leases.c.until >= now)
