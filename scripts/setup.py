@@ -82,7 +82,9 @@ def lock_of(name: str) -> Path:
 
 
 def make_venv(python: str | Path, venv: Path) -> None:
-    """A fresh environment. Raises Missing when the Python has no venv module (Debian splits it off)."""
+    """A fresh environment. Raises Missing when the Python has no venv module (Debian splits it off), or for a link."""
+    if venv.is_symlink():  # clearing it would empty the environment of another checkout, while that one runs
+        raise Missing(f"{venv.name} is a link to {venv.resolve()}: remove the link, or set that one up where it is.")
     say(f"Making {venv.name}.")
     options = ["--clear"] if venv == BOT else ["--clear", "--without-pip"]
     done = subprocess.run([python, "-m", "venv", *options, venv], capture_output=True, text=True)

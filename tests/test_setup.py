@@ -83,6 +83,16 @@ def test_without_any_python_310_one_sentence_says_what_to_do(machine: Path) -> N
         setup.find_python_310(machine, uv=["false"])
 
 
+def test_the_environment_of_another_checkout_is_not_emptied(tmp_path: Path) -> None:
+    setup, linked = load_setup(), tmp_path / ".venv"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "pyvenv.cfg").write_text("kept")
+    linked.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(setup.Missing, match="is a link"):
+        setup.make_venv(sys.executable, linked)
+    assert (tmp_path / "elsewhere" / "pyvenv.cfg").read_text() == "kept"
+
+
 def test_the_second_set_up_has_nothing_to_do() -> None:
     done = subprocess.run([sys.executable, "scripts/setup.py", "--dev"], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
