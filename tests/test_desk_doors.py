@@ -118,6 +118,29 @@ async def news(visitor: Visitor, wanted: int) -> list[dict[str, object]]:
     return told
 
 
+async def test_a_page_hears_once_that_its_case_is_no_longer_for_these_eyes(desk: DeskWorld) -> None:
+    theirs, last = await desk.asks("theirs"), await desk.asks("last")
+    await desk.agent()
+    eva = await desk.agent("eva", "Eva Erle", "editor")
+
+    async def helps(conversation: int, who: int | None) -> None:
+        def work(connection: Connection) -> None:
+            cases.change(connection, conversation, helper_id=who)
+            conversations.tell(connection, conversation, "move", desk.flow.clock())
+
+        await desk.flow.db.write(work)
+        desk.flow.way.live.ring()
+
+    await helps(theirs, 2)
+    async with eva.client.get("/desk/live") as stream, asyncio.timeout(10):
+        await stream.content.readuntil(b": still here\n\n")
+        await helps(theirs, None)
+        assert json.loads((await stream.content.readuntil(b"}\n")).split(b"data: ")[1])["in"] == [theirs]
+        await helps(theirs, None)
+        await helps(last, 2)
+        assert json.loads((await stream.content.readuntil(b"}\n")).split(b"data: ")[1])["in"] == [last]
+
+
 async def test_the_stream_tells_each_role_only_what_it_may_see(desk: DeskWorld) -> None:
     await desk.asks("first")
     theirs, other = await desk.asks("theirs"), await desk.asks("other")

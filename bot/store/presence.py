@@ -172,12 +172,6 @@ def looks_away(connection: Connection, agent_id: int, *, but: int | None, now: d
         tell(connection, row.conversation_id, "look", now)
 
 
-def looked_at(connection: Connection, agent_id: int) -> set[int]:
-    """The conversations that a person has open."""
-    shown = select(attention.c.conversation_id).where(attention.c.agent_id == agent_id)
-    return set(connection.execute(shown).scalars())
-
-
 def lookers(
     connection: Connection, conversation_id: int, known: Mapping[int, bool] | None, *, but: int, now: datetime
 ) -> list[Row[Any]]:

@@ -47,6 +47,14 @@ def open_of(connection: Connection, agent_id: int, among: Sequence[int]) -> set[
     return set(rows.scalars())
 
 
+def held_by(connection: Connection, agent_id: int) -> set[int]:
+    """The conversations that are in the person's hands, offered to them, or in which their help is asked."""
+    in_hand = select(conversations.c.id).where(conversations.c.agent_id == agent_id)
+    helped = select(cases.c.conversation_id).where(cases.c.helper_id == agent_id)
+    offered = select(cases.c.conversation_id).where(cases.c.offered_to == agent_id)
+    return {row for each in (in_hand, helped, offered) for row in connection.execute(each).scalars()}
+
+
 def _theirs(agent_id: int) -> ColumnElement[bool]:
     theirs = or_(*(cases.c[name] == agent_id for name in ("owner_id", "helper_id", "offered_to")))
     return and_(cases.c.closed_at.is_(None), theirs)
