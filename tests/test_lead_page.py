@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 from sqlalchemy import Connection
 
-from bot.store import agents, cases, presence
+from bot.model.clocks import BOT, PERSON, WAITING
+from bot.store import agents, cases, clocks, presence, targets, waits
+from bot.store import tables as t
 from tests.desk_support import Answer, DeskWorld
+
+LENGTHS = ((BOT, 2), (WAITING, 12), (PERSON, 70))  # minutes
 
 
 def cells(page: Answer, section: str) -> list[list[str]]:
@@ -37,25 +42,64 @@ async def test_who_waits_where_who_is_there_and_who_has_how_much(desk: DeskWorld
         await desk.asks(chat)
     desk.flow.clock.passes(minutes=25)
     now = desk.flow.clock()
-    tech = desk.flow.way.teams.all[1].key
+    tech, early = desk.flow.way.teams.all[1].key, now - timedelta(minutes=5)
 
     def work(connection: Connection) -> None:
         presence.here(connection, 1, used_at=now, now=now)
         presence.here(connection, bea.id, used_at=now, now=now)
         agents.change(connection, bea.id, teams=[tech])
         cases.change(connection, 3, team=tech, lead_since=now)
+        targets.begin(connection, 3, "first_answer", team=tech, warn=early, due=early, now=early)
         cases.change(connection, 4, team="gone")  # a team that is no longer in the file: the first one's
 
     await desk.flow.db.write(work)
     page = await lea.opens("/desk/lead")
     care, technical = (row[1:] for row in cells(page, "queues"))
-    assert care == ["2", "25 min", "0", "0", "1", "1"]
-    assert technical == ["1", "25 min", "0", "1", "0", "2"]
+    assert care == ["2", "25 min", "0", "0", "0", "1", "1"]
+    assert technical == ["1", "25 min", "0", "1", "1", "0", "2"]
     tiles = re.findall(r"<dd>(.*?)</dd>", page.text)[:6]
     assert tiles == ["3", "25 min", "1", "2", "0", "0"]
     loads = page.text.partition('id="loads"')[2]
     assert loads.index("Anna Kessler") < loads.index("Bea Brandt") < loads.index("Lea Lead")
     assert "1 su 6" in loads
+
+
+async def test_three_clocks_targets_and_stated_waits_each_by_itself(desk: DeskWorld) -> None:
+    lea = await desk.agent("lea", "Lea Lead", "lead")
+    await desk.asks("one")
+    now = desk.flow.clock()
+
+    def work(connection: Connection) -> None:
+        for table in (t.spans, t.targets, t.waits):
+            connection.execute(table.delete())
+        cases.change(connection, 1, closed_at=now)
+        at = now - timedelta(hours=3)
+        for clock, minutes in LENGTHS:
+            until = at + timedelta(minutes=minutes)
+            clocks.passed(connection, 1, clock, team="care", began=at, now=until, why="x")
+            at = until
+        for kind, due in (("first_answer", now), ("first_answer", now), ("first_answer", at), ("resolution", at)):
+            targets.begin(connection, 1, kind, team="care", warn=due, due=due, now=at)
+            targets.end(connection, 1, [kind], "done", done=True, now=now)
+        scene = {"weekday": 1, "minute": 660, "closed": False, "ahead": 0, "people": 1, "load": 0.0, "began_at": at}
+        for minutes, kept, told in ((10, True, None), (12, True, None), (20, True, None), (30, False, now)):
+            values = {"minutes": minutes, "due_at": now, "ended_at": now, "kept": kept, "told_at": told}
+            waits.add(connection, 1, team="care", **scene, **values)
+        waits.add(connection, 1, team="gone", **scene)  # nothing was said, by a team that is no longer there
+
+    await desk.flow.db.write(work)
+    page = await lea.opens("/desk/lead", **{"Accept-Language": "en"})
+    care = desk.flow.way.teams.get("care").name["en"]
+    assert cells(page, "clocks") == [[care, "1", "2 min ≤ 2 min", "12 min ≤ 12 min", "1 h 10 ≤ 1 h 10"]]
+    assert cells(page, "targets") == [
+        [care, "first answer", "2", "1", "67%"],
+        [care, "resolution", "0", "1", "0%"],
+    ]
+    assert cells(page, "calibration") == [
+        ["All teams", "5", "4", "16", "1", "75% 3/4"],
+        [care, "4", "4", "16", "1", "75% 3/4"],
+        ["gone", "1", "0", "–", "0", "–"],
+    ]
 
 
 async def test_tables_and_charts_tell_the_same_in_both_languages(desk: DeskWorld) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, case, func, select
 
 from bot.model.states import Status
 from bot.store.promises import BROKEN, KEPT
-from bot.store.tables import Time, cases, conversations, promises
+from bot.store.tables import Time, cases, conversations, promises, targets
 
 
 def queues(connection: Connection) -> list[Row[Any]]:
@@ -37,6 +37,16 @@ def in_hand(connection: Connection) -> dict[str, int]:
         .join(conversations, conversations.c.case_id == cases.c.id)
         .where(conversations.c.status == Status.AGENT)
         .group_by(cases.c.team)
+    )
+    return {team: number for team, number in rows}
+
+
+def late(connection: Connection, now: datetime) -> dict[str, int]:
+    """Team -> how many of its cases are past a target at this moment."""
+    rows = connection.execute(
+        select(targets.c.team, func.count(targets.c.case_id.distinct()))
+        .where(targets.c.ended_at.is_(None), targets.c.due_at < now)
+        .group_by(targets.c.team)
     )
     return {team: number for team, number in rows}
 

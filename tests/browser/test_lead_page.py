@@ -8,9 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 from sqlalchemy import Connection, update
 
-from bot.store import presence, promises
-from bot.store.tables import cases as case_rows
-from bot.store.tables import promises as promise_rows
+from bot.store import clocks, presence, promises
+from bot.store import tables as t
 from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
 from tests.desk_support import DeskWorld
 
@@ -40,7 +39,12 @@ async def busy(desk: DeskWorld) -> None:
                 values["taken_at"] = at + timedelta(minutes=3 + number * 5 % 23)
             else:
                 values["waiting_since"] = at
-            connection.execute(update(case_rows).where(case_rows.c.id == number + 1).values(**values))
+            connection.execute(update(t.cases).where(t.cases.c.id == number + 1).values(**values))
+            began = {"began_at": at, "kept": number % 5 != 3, "ended_at": now, "minutes": 12, "due_at": now}
+            connection.execute(update(t.waits).where(t.waits.c.case_id == number + 1).values(**began))
+            if number < 10:
+                connection.execute(update(t.cases).where(t.cases.c.id == number + 1).values(closed_at=now))
+                clocks.turn_to(connection, number + 1, None, team="", why="closed", now=now + timedelta(minutes=number))
         for number in range(8):
             promise = promises.make(
                 connection, 1, case_id=1, what="richiamare", due=now + timedelta(hours=2), kind="call",
@@ -49,7 +53,7 @@ async def busy(desk: DeskWorld) -> None:
             if number < 7:
                 state = promises.BROKEN if number == 3 else promises.KEPT
                 settled = {"state": state, "settled_at": now - timedelta(days=number)}
-                connection.execute(update(promise_rows).where(promise_rows.c.id == promise).values(**settled))
+                connection.execute(update(t.promises).where(t.promises.c.id == promise).values(**settled))
 
     await flow.db.write(work)
 
