@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Table, case, false, insert, literal, select, text, true
 
 from bot.desk.pictures import initials
+from bot.store import search
 from bot.store import tables as t
 from bot.store.database import Database
 
@@ -21,7 +22,7 @@ SHARE_WAITING = 5  # of the open cases, each fifth waits; the others are with a 
 WORDS = "Buongiorno, la bolletta di questo mese è più alta del solito. Come mai?"
 MIDDLE = 502  # an open case of agent AGENTS / 2
 CHANNELS = ("telegram", "messenger")
-NAMES = "Rossi Ferrari Russo Bianchi Romano Colombo Ricci Marino Greco Bruno Gallo Conti De Luca Costa".split()
+NAMES = "Rossi Ferrari Russo Bianchi Romano Colombo Ricci Marino Greco Bruno Gallo Conti Costa".split()
 FIRST = "Maria Giulia Marco Luca Anna Paolo Sara Franco Elena Pietro Chiara Davide Rosa Aldo".split()
 
 Row = dict[str, Any]
@@ -41,6 +42,7 @@ def fill(db: Database, *, conversations: int, each: int, open_cases: int) -> Non
                 (t.conversations, _conversations(count, open_cases)),
                 (t.cases, _cases(count, open_cases)),
                 (t.facts, _facts(count)),
+                (t.search_words, _words(count)),
                 (t.packets, _packets(open_cases)),
                 (t.decisions, _decisions(open_cases)),
                 (t.moves, _moves(count)),
@@ -178,6 +180,13 @@ def _talk(connection: Connection, each: int) -> None:
 def _facts(count: int) -> Iterator[Row]:
     for n in range(1, count + 1):
         yield {"conversation_id": n, "name": "customer_code", "value": f"VL{n:08}", "message_id": None, "at": _last(n)}
+
+
+def _words(count: int) -> Iterator[Row]:
+    for customer in _customers(count):
+        for word in sorted(set(search.words_of(customer["name"]))):
+            yield {"customer_id": customer["id"], "word": word, "kind": search.NAME}
+        yield {"customer_id": customer["id"], "word": f"vl{customer['id']:08}", "kind": "customer_code"}
 
 
 def _packets(open_cases: int) -> Iterator[Row]:

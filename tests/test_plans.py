@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from bench.large_store import AGENTS, MIDDLE, NOW, fill
-from bot.store import cases, decisions, inbox, presence, promises, queue
+from bot.store import cases, decisions, inbox, presence, promises, queue, windows
 from bot.store.database import Database
 
 ME = AGENTS // 2
@@ -40,6 +41,12 @@ def everything(connection: Connection) -> None:
     promises.overdue(connection, ME, NOW)
     case_screen(connection)
     queue.waiting_with_late_promise(connection, NOW)
+    for query in ("maria rossi", "VL00000123"):
+        assert inbox.found(connection, query)
+    day = timedelta(hours=24)
+    closing = windows.Closing("messenger", NOW - day, NOW - day + timedelta(hours=3))
+    assert windows.closing(connection, [closing], ME) and windows.closing(connection, [closing], None)
+    windows.under_way(connection, channel="messenger", since=NOW - day)
 
 
 def case_screen(connection: Connection) -> None:
@@ -57,7 +64,7 @@ def case_screen(connection: Connection) -> None:
     cases.of_customer(connection, opened.customer_id)
     promises.open_of(connection, [opened.id])
     decisions.of_case(connection, opened.case_id)
-    presence.lookers(connection, opened.id, but=ME, now=NOW)
+    presence.lookers(connection, opened.id, None, but=ME, now=NOW)
     presence.everyone(connection, NOW)
     waiting = cases.get(connection, 5)
     queue.passed_over(connection, waiting)
@@ -73,6 +80,8 @@ def whole_tables(cursor: Any, statement: str, parameters: Any, *, sqlite: bool) 
             if words[1] in GROWING and (words[0] == "SCAN" or "AUTOMATIC" in words):
                 yield row[3]
         return
+    # all of it fits into memory, as on any desk's server: without this, small tables are read whole, being cheap
+    cursor.connection.execute("SET LOCAL random_page_cost = 1.1")
     (plan,) = cursor.connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters).fetchone()
     todo = [json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"]]
     while todo:

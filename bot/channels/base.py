@@ -54,6 +54,11 @@ class Abilities:
     reply_window: timedelta | None = None  # after the customer's last message the bot may write this long
     human_window: timedelta | None = None  # and a person this long
 
+    @property
+    def windows(self) -> tuple[timedelta, ...]:
+        """How long the customer may be written to, the shortest first; none where there is no end."""
+        return tuple(sorted({length for length in (self.reply_window, self.human_window) if length}))
+
 
 @dataclass(frozen=True)
 class Delivery:

@@ -12,17 +12,31 @@ from bot.channels.base import Channel
 from bot.desk.words import Words
 from bot.model.queue import BY_HAND, CAP, SHOUT_CAP, WORTH, standing
 from bot.model.team import Team
+from bot.model.windows import ends, is_closing, next_end
 from bot.store import cases, inbox, promises
 
-SOON = timedelta(hours=3)  # a window or a promise this close is shown as pressing
+SOON = timedelta(hours=3)  # a promise this close is shown as pressing
 
 
 def window_until(channel: Channel | None, last_customer_at: datetime | None) -> datetime | None:
     """Until when a person may write, None where the platform sets no end."""
-    if channel is None or last_customer_at is None:
+    all_ends = ends(last_customer_at, channel.abilities.windows if channel else ())
+    return all_ends[-1].at if all_ends else None
+
+
+def window_view(channel: Channel | None, last_customer_at: datetime | None, now: datetime) -> dict[str, Any] | None:
+    """Until when the customer may be written to: the `next` end and the `last`; None where there is no window."""
+    all_ends = ends(last_customer_at, channel.abilities.windows if channel else ())
+    if not all_ends:
         return None
-    window = channel.abilities.human_window or channel.abilities.reply_window
-    return last_customer_at + window if window else None
+    coming = next_end(all_ends, now)
+    return {
+        "next": coming,
+        "last": all_ends[-1],
+        "over": coming is None,
+        "closing": coming is not None and is_closing(coming, now),
+        "kind": "over" if coming is None else "only" if len(all_ends) == 1 else "person" if coming.last else "first",
+    }
 
 
 def read_card(connection: Connection, conversation: Row[Any]) -> dict[str, Any] | None:
@@ -110,7 +124,6 @@ def row_view(
     w: Words, row: Row[Any], channels: Mapping[str, Channel], me: int, promise: datetime | None = None
 ) -> dict[str, Any]:
     """One row of a list; `promise` is when the next open promise is due."""
-    until = window_until(channels.get(row.channel), row.last_customer_at)
     waiting = row.status == "waiting"
     since = row.waiting_since if waiting else row.last_customer_at
     kinds = [w.name("kind", one.get("kind")) for one in row.attachments or ()]
@@ -123,9 +136,9 @@ def row_view(
         "clip": bool(kinds and row.text),
         "since": since or row.last_message_at,
         "pressing": waiting and since is not None and w.now - since > timedelta(minutes=15),
-        "until": until if until and row.status in ("waiting", "agent") else None,
-        "until_soon": bool(until and until - w.now < SOON),
-        "until_over": bool(until and until <= w.now),
+        "window": window_view(channels.get(row.channel), row.last_customer_at, w.now)
+        if row.status in ("waiting", "agent")
+        else None,
         "marks": [mark for mark in WORTH if mark in (row.marks or ())] if row.status in ("waiting", "agent") else [],
         "promise": promise,
         "promise_soon": bool(promise and promise - w.now < SOON),

@@ -104,7 +104,7 @@ def as_event(lines: list[Line], me: int) -> bytes:
     """The lines as a server-sent event: the newest id, which conversations changed, whether one was moved, to `me`."""
     last = max(line for line, _, _ in lines)
     moved = any(kind == "move" or kind.startswith("offer") for _, _, kind in lines)
-    offered = [me] if any(kind == f"offer:{me}" for _, _, kind in lines) else []
+    offered = [me] if any(kind in (f"offer:{me}", f"warn:{me}") for _, _, kind in lines) else []
     data = json.dumps({"last": last, "in": sorted({one for _, one, _ in lines}), "moved": moved, "for": offered})
     # a browser that comes back asks for what is newer than the last id: it must not be 0
     number = f"id: {last}\n" if last else ""

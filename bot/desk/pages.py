@@ -9,13 +9,16 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection, Row
 
-from bot.desk.cards import SOON, packet_view, read_card, row_view, window_until
+from bot.desk.cards import packet_view, read_card, row_view, window_view
 from bot.desk.look import Look
 from bot.desk.route import read_route, route_view
 from bot.desk.timeline import timeline
 from bot.model.roles import OVERSEERS, SEE_EVERY_CASE
 from bot.model.states import Outcome, Status
-from bot.store import cases, inbox, promises
+from bot.model.windows import notice
+from bot.store import cases, inbox, promises, windows
+
+LONGEST_QUERY = 80  # characters
 
 #: How an agent may close; the other outcomes come with moves of their own.
 OUTCOMES = (Outcome.SOLVED, Outcome.INFORMED, Outcome.NOT_OURS, Outcome.NO_ANSWER, Outcome.DUPLICATE)
@@ -51,11 +54,14 @@ def _screen(look: Look, data: dict[str, Any]) -> web.Response:
     w = look.words
     due = data["promised"]
     rows = [row_view(w, row, look.way.channels, look.me.id, due.get(row.id)) for row in data["listed"].rows]
+    if _tab(look) == inbox.CLOSING and not data["query"]:
+        # an end that passed since the list was read has no next one
+        rows.sort(key=lambda row: (row["window"]["next"] or row["window"]["last"]).at)
     shown = {
         **data,
         "rows": rows,
         "tab": _tab(look),
-        "tabs": _tabs(look),
+        "tabs": [tab for tab in _tabs(look) if tab != inbox.CLOSING],
         "paged": "after" in look.request.query,
         "notice": _notice(look, data.get("open")),
         "path": look.request.path,
@@ -70,15 +76,29 @@ def _tab(look: Look) -> str:
 
 def _tabs(look: Look) -> tuple[str, ...]:
     """Who sees only cases of their own has only that list."""
-    return inbox.TABS if look.me.role in SEE_EVERY_CASE else ("mine",)
+    return (*inbox.TABS, inbox.CLOSING) if look.me.role in SEE_EVERY_CASE else ("mine",)
+
+
+def _query(look: Look) -> str:
+    """What is searched for; only who sees every case may search among them."""
+    return look.request.query.get("q", "").strip()[:LONGEST_QUERY] if look.me.role in SEE_EVERY_CASE else ""
 
 
 def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
-    lead, after = look.me.role in OVERSEERS, look.request.query.get("after")
-    listed = inbox.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
+    lead, after, query = look.me.role in OVERSEERS, look.request.query.get("after"), _query(look)
+    closing = _closing(connection, look, lead=lead)
+    if query:
+        listed = inbox.Listed(inbox.found(connection, query), None)
+    elif _tab(look) == inbox.CLOSING:
+        listed = inbox.Listed(inbox.chosen(connection, closing), None)
+    else:
+        listed = inbox.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     waiting, mine, to_answer = inbox.counts(connection, look.me.id)
     return {
         "listed": listed,
+        "query": query,
+        "may_search": look.me.role in SEE_EVERY_CASE,
+        "closing": len(closing),
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
         "overdue": promises.overdue(connection, None if lead else look.me.id, look.way.clock()),
         "waiting": waiting if look.me.role in SEE_EVERY_CASE else 0,
@@ -86,6 +106,19 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
         "to_answer": to_answer,
         "latest": inbox.latest(connection),
     }
+
+
+def _closing(connection: Connection, look: Look, *, lead: bool) -> list[int]:
+    """What a platform's window closes soon: of everyone for a lead, else one's own and the queue's."""
+    now = look.way.clock()
+    if look.me.role not in SEE_EVERY_CASE:
+        return []
+    where = [
+        windows.Closing(name, now - length, now - length + notice(length))
+        for name, channel in look.way.channels.items()
+        for length in channel.abilities.windows
+    ]
+    return windows.closing(connection, where, None if lead else look.me.id)
 
 
 def _read_conversation(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:
@@ -112,15 +145,13 @@ def _read_conversation(connection: Connection, look: Look, opened: Row[Any]) -> 
 def _open_view(look: Look, data: dict[str, Any]) -> dict[str, Any]:
     w, opened, card = look.words, data["open"], data["card"]
     channel = look.way.channels.get(opened.channel)
-    until = window_until(channel, opened.last_customer_at)
+    window = window_view(channel, opened.last_customer_at, w.now)
     return {
         "entries": timeline(w, data["thread"], data["moves"], data["sendings"]),
         "packet": packet_view(w, card["packet"].body) if card and card["packet"] else None,
         "mode": _mode(look, opened, off=channel is None),
         "once": new_form(),
-        "until": until,
-        "until_soon": bool(until and until - w.now < SOON),
-        "until_over": bool(until and until <= w.now),
+        "window": window,
         "personas": bool(channel and channel.abilities.personas),
         "outcomes": OUTCOMES,
         "images": shown_images(data["thread"]),

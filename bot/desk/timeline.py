@@ -95,8 +95,16 @@ def system_line(w: Words, text: str) -> str:
     """What the service noted: a known word ("blocked"), or one with what it is about ("promise_due: ...")."""
     code, _, about = text.partition(":")
     if w.texts.has(f"system.{code}"):
-        return w(f"system.{code}", about=about.strip())
+        return w(f"system.{code}", about=_moment(w, about.strip()))
     return text
+
+
+def _moment(w: Words, about: str) -> str:
+    """A time in words; anything else as it is."""
+    try:
+        return w.at(datetime.fromisoformat(about))
+    except (ValueError, TypeError):  # no time, or one without a zone, which no line of ours has
+        return about
 
 
 def _move(w: Words, move: Row[Any]) -> Entry:

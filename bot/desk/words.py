@@ -85,6 +85,11 @@ class Words:
             return f"{minutes // 60} {self('units.hour')}{rest}"
         return f"{minutes // 1440} {self('units.day')}"
 
+    def length(self, length: timedelta) -> str:
+        """A fixed length as it is spoken of: "24 h", "7 g"."""
+        hours = int(length.total_seconds() // 3600)
+        return f"{hours} {self('units.hour')}" if hours <= 48 else f"{hours // 24} {self('units.day')}"
+
     def since(self, moment: datetime) -> str:
         """How long ago."""
         return self.span(self.now - moment)

@@ -17,6 +17,7 @@
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
     flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note
     flow/promises.py     record, answered                 what was promised, and whether it happened
+    flow/windows.py      closing                          until when they may be written to
     flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
     flow/rates.py          LocalRates.room                  not too fast for the chat, nor for the channel
     channels/*.py        Channel.send                     one call to the platform

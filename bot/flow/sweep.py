@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from bot.dialogue import EngineDown
-from bot.flow import assign, teams
+from bot.flow import assign, teams, windows
 from bot.flow.clocks import targets_due
 from bot.flow.deliver import ECHO_WAIT
 from bot.flow.promises import promises_due
@@ -38,8 +38,8 @@ Step = Callable[[Way], Awaitable[None]]
 async def sweep(way: Way, *, everything: bool = False) -> None:
     """Every step once. `everything`: at start, when no other process can be answering or sending."""
     await _lost_calls(way, everything=everything)
-    steps = (teams.fresh, assign.offers, late_promises, slipped, targets_due, watched, promises_due, retention)
-    for step in steps:
+    first, then = (teams.fresh, assign.offers, late_promises), (slipped, targets_due, watched, promises_due)
+    for step in (*first, *then, windows.closing, retention):
         await step(way)
 
 
@@ -58,6 +58,7 @@ class Sweeping:
             (targets_due, 20),
             (watched, 60),
             (promises_due, 60),
+            (windows.closing, 60),
             (retention, 3600),
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, desc, func, insert, select, update
 
+from bot.store import search
 from bot.store.tables import agents, cases, moves, packets
 
 #: Nobody is asked to take it (any more).
@@ -47,6 +48,7 @@ def open_case(
         )
     ).inserted_primary_key
     assert key
+    search.keep(connection, conversation.customer_id, search.CASE, search.case_words(number), only=False)
     return get(connection, key[0])
 
 

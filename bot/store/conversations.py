@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from bot.model.errors import Refused
 from bot.model.messages import ConversationKey, Sender
 from bot.model.states import MOVES, Status
+from bot.store import search
 from bot.store.events import insert_new
 from bot.store.tables import conversations, customers, dialogues, live, moves
 
@@ -54,12 +55,15 @@ def find_or_begin(
             connection.execute(delete(customers).where(customers.c.id == customer[0]))
         found = find(connection, key, hold=True)
         assert found
+        search.keep(connection, found.customer_id, search.NAME, search.words_of(name))
     elif name:
-        connection.execute(
+        renamed = connection.execute(
             update(customers)
             .where(customers.c.id == found.customer_id, customers.c.name != name)
             .values(name=name)
         )
+        if renamed.rowcount:
+            search.keep(connection, found.customer_id, search.NAME, search.words_of(name))
     return found
 
 

@@ -30,9 +30,12 @@ from sqlalchemy import (
 )
 
 from bot.model.states import Author, Status
+from bot.store import search
 from bot.store.tables import Time, agents, cases, conversations, customers, live, messages, moves, outgoing
 
 TABS = ("waiting", "mine", "all")
+CLOSING = "closing"  # a list beside them, of what a platform's window is about to close
+SHOWN = 50  # rows of a page
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def listed(
     agent_id: int,
     *,
     after: str | None = None,
-    limit: int = 50,
+    limit: int = SHOWN,
     lead: bool = False,
 ) -> Listed:
     """Conversations of a tab: waiting in the order of the queue; mine, to be answered first; all, the newest first.
@@ -127,6 +130,18 @@ def listed(
     elif tab == "mine":
         end = (last.answered, last.last_customer_at, last.id)
     return Listed(rows, _cursor(end))
+
+
+def chosen(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
+    """These conversations, in this order."""
+    rows = {row.id: row for row in connection.execute(_rows().where(_c.id.in_(ids)))}
+    return [rows[id_] for id_ in ids if id_ in rows]
+
+
+def found(connection: Connection, query: str) -> list[Row[Any]]:
+    """Conversations of the customers that a query means (a name, a case, a code, a phone), the newest first."""
+    ids = search.found(query)
+    return chosen(connection, connection.execute(ids.limit(SHOWN)).scalars().all()) if ids is not None else []
 
 
 def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSelect[Any]:

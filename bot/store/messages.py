@@ -13,6 +13,7 @@ from bot.model.dialogue import Watch
 from bot.model.messages import Incoming
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Author
+from bot.store import search
 from bot.store.conversations import tell
 from bot.store.tables import conversations, facts, messages, watches
 
@@ -42,10 +43,12 @@ def add_incoming(
         event_id=event_id,
         at=incoming.at,
     )
+    if incoming.contact and incoming.contact.own:
+        search.phone(connection, conversation_id, incoming.contact.phone)
     connection.execute(
         update(conversations)
         .where(conversations.c.id == conversation_id)
-        .values(last_customer_at=incoming.at, last_message_at=now, blocked=False)
+        .values(last_customer_at=incoming.at, ends_warned=0, last_message_at=now, blocked=False)
     )
     return message_id
 
@@ -168,6 +171,7 @@ def learn(connection: Connection, conversation_id: int, slots: dict[str, Any], m
     """Keep what a turn learned, each fact with the message it came from; told again it replaces, None takes it back."""
     for name, value in slots.items():
         connection.execute(delete(facts).where(facts.c.conversation_id == conversation_id, facts.c.name == name))
+        search.learned(connection, conversation_id, name, value)
         if value is None:
             continue
         connection.execute(

@@ -113,6 +113,17 @@ customers = Table(
     Column("created_at", Time, nullable=False),
 )
 
+#: What customers are found by: see store/search.py.
+search_words = Table(
+    "search_words",
+    metadata,
+    Column("customer_id", Integer, ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True),
+    # compared byte by byte on both databases: a word is found by its beginning, along the index
+    Column("word", String(64).with_variant(String(64, collation="C"), "postgresql"), primary_key=True),
+    Column("kind", String(16), primary_key=True),  # name, case, phone, or the fact's name
+    Index("ix_search_words_word", "word", "customer_id"),
+)
+
 #: One per identity (a person on a channel); several identities may belong to one customer.
 conversations = Table(
     "conversations",

@@ -1,5 +1,6 @@
 // The desk's page: everything works without this script too, except that it has to be reloaded by hand.
 import * as bell from "./bell.js";
+import * as find from "./find.js";
 import * as forms from "./forms.js";
 import * as here from "./here.js";
 import * as keys from "./keys.js";
@@ -16,8 +17,8 @@ function toEnd() {
 }
 
 // The same rules as Words.span in words.py.
-function span(since) {
-  const minutes = Math.max(0, Math.floor((Date.now() - new Date(since)) / 60000));
+function span(milliseconds) {
+  const minutes = Math.max(0, Math.floor(milliseconds / 60000));
   if (minutes < 1) return words.now;
   if (minutes < 60) return `${minutes} ${words.minute}`;
   if (minutes >= 1440) return `${Math.floor(minutes / 1440)} ${words.day}`;
@@ -26,8 +27,9 @@ function span(since) {
 }
 
 function clocks() {
-  for (const time of document.querySelectorAll("time[data-since]")) {
-    const text = span(time.dataset.since);
+  for (const time of document.querySelectorAll("time[data-since], time[data-until]")) {
+    const { since, until } = time.dataset;
+    const text = span(since ? Date.now() - new Date(since) : new Date(until) - Date.now());
     if (time.textContent !== text) time.textContent = text;
   }
 }
@@ -82,6 +84,7 @@ live.start(mended ? changed : null);
 if (content.classList.contains("desk")) {
   forms.restore();
   forms.watch(() => live.refresh(changed));
+  find.start(() => live.refresh(changed));
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#m"]');
     if (link) {

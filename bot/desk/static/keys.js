@@ -20,6 +20,7 @@ export function start(flip) {
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
     r: () => $("#reply")?.focus(), n: () => unfold("#more-note"), t: () => $("#take")?.click(), p: flip,
     i: list, 1: () => $("#tab-waiting").click(), 2: () => $("#tab-mine").click(), 3: () => $("#tab-all").click(),
+    4: () => $("#tab-closing")?.click(), "/": search,
     "?": () => dialog.showModal(),
   };
   document.addEventListener("keydown", (event) => {
@@ -51,6 +52,13 @@ function list() {
   const row = $("#rows a.row[aria-current]") || $("#rows a.row");
   if (row?.offsetParent) row.focus();
   else $(".back")?.click();
+}
+
+function search() {
+  const field = $("#q");
+  if (!field?.offsetParent) return $(".back")?.click(); // the list is not on the screen
+  field.focus();
+  field.select();
 }
 
 function unfold(id) {
