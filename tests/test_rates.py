@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from bot.between.limits import UNKNOWN, SharedRates
 from bot.between.link import Link
+from bot.channels.base import Limits
 from bot.channels.messenger import MessengerChannel
 from bot.channels.messenger_graph import send_error
 from bot.channels.telegram import TelegramChannel
+from bot.flow import handoff
 from bot.flow.deliver import AT_ONCE
-from bot.flow.rates import MANY, PATIENCE, LocalRates, Rates
+from bot.flow.rates import MANY, PATIENCE, LocalRates, Place, Rates
 from bot.model.errors import SendError
 from bot.model.messages import ConversationKey
 from bot.store.database import Database
@@ -264,6 +266,27 @@ async def test_a_row_whose_chat_is_too_fast_waits_in_the_store(db: Database, tmp
         flow.clock.passes(seconds=1)
         await flow.delivers()
         assert flow.platform.texts("a") == expected
+
+
+async def test_what_a_person_took_while_it_waited_is_not_said(db: Database, tmp_path: Path) -> None:
+    flow = with_limits(db, tmp_path)
+    flow.engine.script = [turn("una persona", intent="greet", handoff="asked")]
+    await flow.writes("una persona", "a")
+    agent = await flow.agent()
+    await says(flow, "di nuovo il bot", chat="a")
+    sent = len(flow.platform.tried)
+
+    class Waiting(LocalRates):
+        async def room(self, key: ConversationKey, limits: Limits) -> Place:
+            if key.chat == "a" and (found := await flow.conversation("a")) and found.status != "agent":
+                await flow.does(handoff.claim, agent, chat="a")
+            return Place(True, 0.01)
+
+    flow.way.rates = Waiting()
+    await flow.delivers()
+    rows = await flow.rows(outgoing)
+    assert [row.state for row in rows if row.author == "bot"][-1] == "suppressed"
+    assert not any(d.part.text == "di nuovo il bot" for d in flow.platform.tried[sent:])
 
 
 async def test_a_storm_of_429_on_one_chat_changes_nothing_for_others(db: Database, tmp_path: Path) -> None:

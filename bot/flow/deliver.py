@@ -109,13 +109,13 @@ class Delivering:
 
     async def _call(self, row: Row[Any]) -> None:
         channel = self._way.channels.get(row.channel)
+        if channel and not await self._room(channel, row):
+            return
         began = time.perf_counter()
         try:
             if channel is None:
                 raise SendError("off", "the channel is switched off", permanent=True)
             delivery = await self._delivery(channel, row)
-            if not await self._room(channel, row):
-                return
             began = time.perf_counter()
             sent = await channel.send(delivery)
         except SendError as error:
@@ -135,10 +135,13 @@ class Delivering:
         that others could use.
         """
         place = await self._way.rates.room(ConversationKey(row.channel, row.chat), channel.limits)
+        due_at = self._way.clock()
         if place.granted:
             await asyncio.sleep(place.seconds)
-            return True
-        due_at = self._way.clock() + timedelta(seconds=place.seconds)
+            if not place.seconds or not await self._way.db.read(lambda connection: outgoing.stale(connection, row)):
+                return True
+        else:
+            due_at += timedelta(seconds=place.seconds)
         await self._way.db.write(lambda connection: outgoing.not_yet(connection, row, due_at))
         return False
 

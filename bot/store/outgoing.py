@@ -176,6 +176,14 @@ def sent(connection: Connection, row: Row[Any], platform_id: str, now: datetime)
     tell(connection, row.conversation_id, "delivery", now)
 
 
+def stale(connection: Connection, row: Row[Any]) -> bool:
+    """Whether a person took over since a row of the bot's was claimed: put back, it is suppressed."""
+    if row.author != Author.BOT:
+        return False
+    status = select(conversations.c.status).where(conversations.c.id == row.conversation_id)
+    return connection.execute(status).scalar() == Status.AGENT
+
+
 def not_yet(connection: Connection, row: Row[Any], due_at: datetime) -> None:
     """Its turn has not come: as if it had not been claimed, until then. No news for desks."""
     connection.execute(
