@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -27,8 +27,7 @@ Accuracy: the likeliest intent is right, abstention left aside. Refused: questio
 "At chosen threshold": chosen on the set's validation part for the best mean of "in scope answered and right" and "out
 of scope rejected". "By itself": with the system's own abstention; asking "did you mean …?" neither refuses nor answers.
 Stock DIET is Rasa's default pipeline; both Rasa engines are asked through Rasa's whole graph, one core each.
-Nothing was
-tuned on a test part. The held-out sentences of the shipped topics are the project's own (tests/intents/).
+Nothing was tuned on a test part. The held-out sentences of the shipped topics are the project's own (tests/intents/).
 """
 
 
@@ -41,29 +40,34 @@ def machine() -> str:
     return f"{date.today()}, {model}, {os.cpu_count()} cores, load at the end {load:.1f}, {platform.system()}"
 
 
-def page(sets: Sequence[Set], found: Sequence[Found], remarks: Sequence[str]) -> str:
-    """All tables and targets as Markdown."""
-    parts = [HEAD, f"Machine: {machine()}.\n", *(f"- {remark}" for remark in remarks), "\n## Targets\n",
-             *targets(sets, found)]
+def page(sets: Sequence[Set], found: Sequence[Found], failed: Mapping[tuple[str, str], str], remark: str) -> str:
+    """All tables and targets as Markdown; `failed` says why a system did not run, by set and system."""
+    parts = [HEAD, f"Machine: {machine()}. {remark}\n", "## Targets\n", *targets(sets, found)]
     for one in sets:
-        rows = [each for each in found if each.set == one.name]
+        rows = sorted((each for each in found if each.set == one.name), key=lambda row: list(SYSTEMS).index(row.system))
         if rows:
-            parts += [f"\n## {one.name}\n", sizes(one), "", *table(rows)]
+            why = {system: text for (name, system), text in failed.items() if name == one.name}
+            parts += [f"\n## {one.name}\n", sizes(one), "", *table(rows, why)]
     return "\n".join(parts) + "\n"
 
 
 def sizes(one: Set) -> str:
-    """How many sentences there are."""
+    """How many sentences there are, and who is spared most of them."""
     intents = len({intent for _, intent in one.train} - {"nlu_fallback"})
+    spared = "".join(f" {SYSTEMS[system]} is taught at most {count} sentences an intent, for it would take hours."
+                     for system, count in one.most.items())
     return f"{intents} intents, {len(one.train)} sentences to train, {len(one.test)} to test, " \
-           f"{len(one.outside)} out of scope."
+           f"{len(one.outside)} out of scope.{spared}"
 
 
-def table(rows: Sequence[Found]) -> list[str]:
+def table(rows: Sequence[Found], failed: Mapping[str, str]) -> list[str]:
     """One row a system; columns that nobody filled are left out."""
     shown = [(key, title) for key, title in COLUMNS if any(getattr(row, key) is not None for row in rows)]
     head = "| " + " | ".join(title for _, title in shown) + " |"
     lines = ["| " + " | ".join(cell(row, key) for key, _ in shown) + " |" for row in rows]
+    for system, why in failed.items():
+        text = f"did not run: {why}".replace("|", "/").replace("\n", " ")
+        lines.append(f"| {SYSTEMS[system]} | {text} " + "| " * (len(shown) - 2) + "|")
     return [head, "|---" * len(shown) + "|", *lines]
 
 
@@ -71,7 +75,7 @@ def cell(row: Found, key: str) -> str:
     """One number, as exact as it deserves."""
     value = getattr(row, key)
     if key == "system":
-        return SYSTEMS[value]
+        return SYSTEMS[value] + (" (taught a part)" if row.spared else "")
     if value is None:
         return "-"
     return f"{value:.3f}" if key == "ece" else f"{value:.0f}" if key == "memory" else f"{value:.1f}"

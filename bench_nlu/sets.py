@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 Pairs = list[tuple[str, str]]
+#: In a set's own files: what belongs to no intent.
+OUTSIDE = "oos"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -39,8 +44,20 @@ class Set:
     validation: Pairs = field(default_factory=list)
     validation_outside: list[str] = field(default_factory=list)
     targets: Limits = Limits()
-    #: Systems not run unless asked for: too slow for what they tell.
-    costly: tuple[str, ...] = ()
+    #: Systems that would take hours: they are taught at most so many sentences an intent, and the table says so.
+    most: dict[str, int] = field(default_factory=dict)
+
+    def taught(self, system: str, *, everything: bool) -> Pairs:
+        """What a system learns: all, or the first `most` sentences of each intent."""
+        if everything or system not in self.most:
+            return self.train
+        counts: Counter[str] = Counter()
+        kept = []
+        for text, intent in self.train:
+            counts[intent] += 1
+            if counts[intent] <= self.most[system]:
+                kept.append((text, intent))
+        return kept
 
     def texts(self) -> list[str]:
         """All to be parsed, in a fixed order: test, outside, validation, validation_outside."""
@@ -82,7 +99,7 @@ def clinc(folder: Path) -> Set:
     part = {name: [(text, intent) for text, intent in pairs] for name, pairs in data.items()}
     return Set(
         "CLINC150 full", "en", part["train"], part["test"], [text for text, _ in part["oos_test"]], part["val"],
-        [text for text, _ in part["oos_val"]], Limits(95.5, 91, 92.5, 97.4), costly=("diet",),
+        [text for text, _ in part["oos_val"]], Limits(95.5, 91, 92.5, 97.4), most={"diet": 20},
     )
 
 
@@ -100,20 +117,42 @@ def shipped() -> Set:
         test = [(str(text), topic) for topic, each in held_out.items() for texts in each.values() for text in texts]
         beyond = yaml.safe_load((aside / "out_of_scope.yml").read_text(encoding="utf-8"))
         outside = [str(text) for texts in beyond.values() for text in texts]
-    return Set("The shipped topics, sentences held out", "it", train, test, outside, targets=Limits(accuracy=92),
-               costly=("diet",))
+    return Set("The shipped topics, sentences held out", "it", train, test, outside, targets=Limits(accuracy=92))
+
+
+def tabbed(folder: Path) -> Set:
+    """Any other set: train.tsv, test.tsv and perhaps valid.tsv with lines `text<tab>intent`; "oos" is out of scope."""
+    parts: dict[str, Pairs] = {}
+    for part in ("train", "test", "valid"):
+        path = folder / f"{part}.tsv"
+        lines = path.read_text(encoding="utf-8").splitlines() if part != "valid" or path.exists() else []
+        pairs = [line.split("\t")[:2] for line in lines if line.count("\t")]
+        parts[part] = [(text.strip(), intent.strip()) for text, intent in pairs]
+
+    def apart(part: str) -> tuple[Pairs, list[str]]:
+        return ([pair for pair in parts[part] if pair[1] != OUTSIDE],
+                [text for text, intent in parts[part] if intent == OUTSIDE])
+
+    (train, _), (test, outside), (valid, valid_outside) = apart("train"), apart("test"), apart("valid")
+    return Set(folder.name, "en", train, test, outside, valid, valid_outside, most={"diet": 20})
 
 
 def all_sets(folder: Path) -> list[Set]:
-    """In the order of the table. Raises NoData."""
+    """In the order of the table; of the public ones those that are there. Raises NoData when none is."""
     makers: list[Callable[[], Set]] = [
         lambda: nlpjs(folder, "it", 96), lambda: nlpjs(folder, "en", 97), lambda: xsid(folder, "it", 93.5),
-        lambda: xsid(folder, "en", 89.5), lambda: clinc(folder), shipped,
+        lambda: xsid(folder, "en", 89.5), lambda: clinc(folder),
+        *(partial(tabbed, path.parent) for path in sorted(folder.glob("*/train.tsv"))),
     ]
-    try:
-        return [make() for make in makers]
-    except OSError as error:
+    found = []
+    for make in makers:
+        try:
+            found.append(make())
+        except OSError as error:
+            print(f"{error.filename} is not there.", file=sys.stderr)
+    if not found:
         raise NoData(
-            f"{error.filename} is not there: the public sets are no part of this project. Put nlpjs/, xsid/ and "
-            f"clinc150/ into one folder and name it: make bench-nlu DATA=folder"
-        ) from error
+            f"No set is in {folder}: the public sets are no part of this project. Put nlpjs/, xsid/ and clinc150/, or "
+            f"folders with train.tsv and test.tsv, into one folder and name it: make bench-nlu DATA=folder"
+        )
+    return [*found, shipped()]

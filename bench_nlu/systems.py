@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from threading import Timer
 from typing import Any
 
 from tqdm import tqdm
@@ -24,6 +26,8 @@ NODE_FOLDER = ROOT / "data" / "bench-nlu" / "node"
 #: One core each, as an engine process has it.
 ALONE = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
                                 "TF_NUM_INTEROP_THREADS")}
+#: Seconds after which a phase is ended: one peer that never ends must not cost the others' results.
+PATIENCE = 90 * 60
 
 
 class NotRun(Exception):
@@ -52,20 +56,23 @@ class Found:
     #: With the system's own abstention: questions refused, and what is out of scope not answered.
     own_refused: float
     own_rejected: float | None
+    #: Whether it was taught fewer sentences than the others.
+    spared: bool = False
 
 
-def measure(one: Set, system: str) -> Found:
-    """Train, ask, measure. Raises NotRun."""
+def measure(one: Set, system: str, *, everything: bool = False) -> Found:
+    """Train, ask, measure; `everything` also where Set.most spares a system. Raises NotRun."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        task = {"language": one.language, "train": one.train, "texts": one.texts()}
+        taught = one.taught(system, everything=everything)
+        task = {"language": one.language, "train": taught, "texts": one.texts()}
         (folder / "task.json").write_text(json.dumps(task, ensure_ascii=False), encoding="utf-8")
         for phase in ("train", "serve"):
             command, cwd = command_of(system, phase, folder)
             if command:
                 _run(command, cwd, f"{SYSTEMS[system]} · {one.name} · {phase}", len(task["texts"]))
         trained, served = (json.loads((folder / f"{phase}.json").read_text()) for phase in ("train", "serve"))
-    return judged(one, system, trained, served)
+    return judged(one, system, trained, served, spared=len(taught) < len(one.train))
 
 
 def command_of(system: str, phase: str, folder: Path) -> tuple[list[str], Path]:
@@ -100,17 +107,24 @@ def _run(command: list[str], cwd: Path, title: str, total: int) -> None:
            "TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1", "CUDA_VISIBLE_DEVICES": "-1",
            "RASA_MAX_CACHE_SIZE": "0", "LOG_LEVEL": "ERROR"}
     with tempfile.TemporaryFile("w+") as errors, tqdm(total=total, desc=title, disable=None) as bar:
+        began = time.monotonic()
         child = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert child.stdout is not None
+        watch = Timer(PATIENCE, child.kill)
+        watch.start()
         for line in child.stdout:
             if line.strip().isdigit():
                 bar.update(int(line) - bar.n)
-        if child.wait() != 0:
+        failed = child.wait() != 0
+        watch.cancel()
+        if failed and time.monotonic() - began >= PATIENCE:
+            raise NotRun(f"{title} was ended after {PATIENCE // 60} minutes.")
+        if failed:
             errors.seek(0)
-            raise NotRun(f"{title} failed: {errors.read().strip()[-1500:]}")
+            raise NotRun(f"{title} failed: {(errors.read().strip().splitlines() or ['?'])[-1]}")
 
 
-def judged(one: Set, system: str, trained: dict[str, Any], served: dict[str, Any]) -> Found:
+def judged(one: Set, system: str, trained: dict[str, Any], served: dict[str, Any], *, spared: bool = False) -> Found:
     """The measures of these answers, which stand in the order of Set.texts()."""
     answers = iter(served["answers"])
     inside = [next(answers) for _ in one.test]
@@ -134,7 +148,7 @@ def judged(one: Set, system: str, trained: dict[str, Any], served: dict[str, Any
         metrics.calibration_error([answer["confidence"] for answer in inside], right),
         median(times), metrics.quantile(times, 0.95), served["cpu"], trained["seconds"], trained["cpu"],
         served["memory"], metrics.share([answer["outcome"] == "unsure" for answer in inside]),
-        metrics.share([answer["outcome"] != "sure" for answer in outside]) if outside else None,
+        metrics.share([answer["outcome"] != "sure" for answer in outside]) if outside else None, spared,
     )
 
 

@@ -7,10 +7,13 @@ import json
 import os
 import re
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from math import inf
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import yaml
@@ -31,9 +34,9 @@ CLASSIFIER = "engine.classifier.TopicClassifier"
 #: Under two topics no model could tell such sentences apart; within one the second teaches next to nothing: either
 #: the encoder says so, or it finds them close and they are spelled alike.
 SAME_MEANING, SAME_SPELLING = 0.96, 0.93
-#: Without having learned it the model scores the other topic this high (1 is what it knows best), and an example there
-#: is this close. Less than that is a hard sentence, and hard sentences are worth having.
-SURE_OF_ANOTHER, AS_CLOSE = 0.9, 0.75
+#: Without having learned it the model would answer the other topic with this much confidence, knows it better than half
+#: the examples there, and one of these is this close. Less is a hard sentence, and hard sentences are worth having.
+SURE_OF_ANOTHER, AS_CLOSE = 0.95, 0.75
 
 
 class NoModel(Exception):
@@ -172,6 +175,15 @@ def same(one: Example, other: Example, cosine: float) -> bool:
     return cosine >= SAME_MEANING or spelled >= SAME_SPELLING
 
 
+def usual_scores(understanding: Understanding) -> dict[str, float]:
+    """The middle score of each topic's examples that are taken for it; of a topic without any, more than any score."""
+    scores: defaultdict[str, list[float]] = defaultdict(list)
+    for example, tried in understanding.tried:
+        if tried.taken_for == example.intent:
+            scores[example.intent].append(tried.score)
+    return defaultdict(lambda: inf, {topic: median(each) for topic, each in scores.items()})
+
+
 def check_understanding(content: Content, understanding: Understanding) -> Iterator[Mistake]:
     """Sentences too close to another topic's, wrongly understood, or too like each other."""
     for one, other, cosine in understanding.near:
@@ -184,10 +196,14 @@ def check_understanding(content: Content, understanding: Understanding) -> Itera
             yield other.mistake("nearly_in_two_topics", near=one.text, other=one.intent, there=there)
         elif one.language == other.language:
             yield other.mistake("alike", warning=True, near=one.text, there=one.line)
+    usual = usual_scores(understanding)
     for example, tried in understanding.tried:
         if tried.taken_for == example.intent:
             continue
-        misplaced = tried.score >= SURE_OF_ANOTHER and tried.cosine >= AS_CLOSE
+        misplaced = (
+            tried.probability >= SURE_OF_ANOTHER and tried.cosine >= AS_CLOSE and tried.score >= usual[tried.taken_for]
+            and " " in plain(tried.text)  # a single word has nothing to tell it from its like
+        )
         in_vain = tried.learned not in ("", example.intent)
         say = "in_vain" if in_vain else "wrong" if misplaced else "confused"
         yield example.mistake(

@@ -23,6 +23,8 @@ OPTIONS = {"refused": 0.05, "asked": 0.03}
 #: With fewer answers than this the limits would be luck, and the cautious ones below hold.
 ENOUGH = 30
 TINY = 1e-9
+#: No limit for asking is wider: whoever leads by half of everything is not in doubt.
+WIDEST = 0.5
 #: Between these lie all temperatures worth trying, as natural logarithms. A few examples that are all told apart would
 #: else make every answer certain.
 COLDEST, HOTTEST = -3.0, 1.0
@@ -33,19 +35,19 @@ class Limits:
     """See above. The values here serve bots with too few examples to learn their own."""
 
     temperature: float = 0.1
-    sure: float = 0.5
+    sure: float = 0.2
     close: float = 0.1
 
 
 def calibrated(margins: Any, temperature: float) -> Any:
-    """Probabilities that mean what they say; the order stays."""
+    """Margins as probabilities that mean what they say; the order stays."""
     return softmax(margins / temperature, axis=1)
 
 
 def scores(opinion: Opinion) -> Any:
     """How well the model knows what each text is about: the likeliest topic's margin less the background's.
 
-    About 1 for what it knows well, about 0 for what is like nothing shown, below that for what is like the background.
+    Near 1 for what it knows well, near 0 for what is like nothing shown, below that for what is like the background.
     """
     return opinion.margins.max(axis=1) - opinion.background
 
@@ -76,5 +78,5 @@ def limits(margins: Any, known: Any, truth: Any, *, refused: float, asked: float
     shares = np.sort(calibrated(margins, temperature), axis=1)
     right = (margins.argmax(axis=1) == truth) & (known >= np.quantile(known, refused))
     lead = shares[:, -1] - shares[:, -2]
-    close = float(np.quantile(lead[right], asked)) if right.any() else Limits.close
+    close = min(float(np.quantile(lead[right], asked)), WIDEST) if right.any() else Limits.close
     return Limits(temperature, float(np.quantile(known, refused)), close)

@@ -30,8 +30,9 @@ ROWS = 1000
 class Opinion:
     """What a model makes of some texts, one row each.
 
-    `margins`, a column a topic in the order of the names: about 1 where the model is certain, 0 where it is not this
-    topic. `background`: the same for what is none of them; 0 if no background was shown.
+    `margins`, a column a topic in the order of the names: how much more than any sentence it is of this topic, near 1
+    where the model is certain, near 0 where the text tells nothing. That a topic has many examples speaks not for it.
+    `background`: the same for what is none of them; 0 if no background was shown.
     """
 
     margins: Any
@@ -49,13 +50,12 @@ class Topics:
     shown: Any
     meaning: Any
     spelling: Any
-    offsets: Any
     views: Spelling
 
     def opinion(self, texts: Sequence[str], vectors: Any) -> Opinion:
         """Of texts that the model was not shown; `vectors` has one row a text."""
         alike = np.exp(vectors @ self.shown.T - 1)
-        margins = alike @ self.meaning + self.views.vectors(texts) @ self.spelling + self.offsets
+        margins = alike @ self.meaning + self.views.vectors(texts) @ self.spelling
         return parted(margins, len(self.names))
 
 
@@ -75,10 +75,11 @@ def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> tuple[Topi
     shown = np.ascontiguousarray(vectors, dtype=np.float32)
     views, rows = Spelling.learn(texts)
     wanted = (np.array(labels)[:, None] == np.array(columns)).astype(np.float32)
-    offsets = wanted.mean(axis=0)
-    weights, unseen = solved(compared(shown, rows), wanted - offsets)
+    if len(columns) > 1:
+        wanted -= wanted.mean(axis=0)
+    weights, unseen = solved(compared(shown, rows), wanted)
     spelling = np.asarray(rows.T @ weights) * np.float32(SPELLING_WEIGHT)
-    return Topics(names, shown, weights, spelling, offsets, views), parted(unseen + offsets, len(names))
+    return Topics(names, shown, weights, spelling, views), parted(unseen, len(names))
 
 
 def compared(vectors: Any, rows: Any) -> Any:

@@ -75,7 +75,7 @@ class Model:
         """Write the two files."""
         topics = self.topics
         np.savez(folder / NUMBERS, shown=topics.shown, meaning=topics.meaning, spelling=topics.spelling,
-                 offsets=topics.offsets, rarity=topics.views.rarity)
+                 rarity=topics.views.rarity)
         words = {"names": topics.names, "limits": asdict(self.limits), "views": topics.views.as_json()}
         (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
