@@ -1,4 +1,4 @@
-"""The command line: python -m bot run | check | doctor | replay | backup | restore | agent | messenger-setup.
+"""The command line: python -m bot run | check | doctor | replay | engine | backup | restore | agent | messenger-setup.
 
 Exit codes: 0 done, 1 could not start, 2 wrong settings or arguments.
 """
@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from bot.app import ROLES, App
 from bot.commands import once
 from bot.logs import log_to_stderr
+from bot.operations.commands import add_engine_commands
 from bot.settings import BadSettings, Settings, read_settings
 from bot.web import StartFailed
 
@@ -91,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     restore = commands.add_parser("restore", help="a backup into the configured database; stop the bot first")
     restore.add_argument("file", type=Path)
     restore.add_argument("--overwrite", action="store_true", help="delete what the database holds now")
+    add_engine_commands(commands)
     agent = commands.add_parser("agent", help="people at the desk").add_subparsers(dest="verb", required=True)
     agent.add_parser("list", help="who there is")
     add = agent.add_parser("add", help="a new person; prints the password")

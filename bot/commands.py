@@ -16,8 +16,9 @@ from bot.desk.pictures import NotAPicture
 from bot.flow.handoff import speaker_of
 from bot.flow.way import Way
 from bot.model.errors import Refused, SendError
-from bot.operations.commands import operate
-from bot.settings import Settings
+from bot.operations.commands import engine, operate
+from bot.pair import ChildrenSettings
+from bot.settings import ACTIONS_AFTER, Settings
 from bot.store import agents
 from bot.web import StartFailed
 
@@ -42,6 +43,11 @@ async def once(settings: Settings, options: argparse.Namespace) -> int:
             problem = await _set_up_messenger(way, settings)
         elif options.command == "agent":
             problem = await _agent(way, options)
+        elif options.command == "engine":
+            own = ChildrenSettings(
+                settings.root, settings.data, settings.engine_port, actions_port=settings.engine_port + ACTIONS_AFTER
+            )
+            problem = await engine(way, options, own, elsewhere=bool(settings.engine_urls))
         else:
             problem = await operate(way, options, link)
     except Refused as error:

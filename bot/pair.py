@@ -94,12 +94,12 @@ class Pair:
 
     def _make_engine(self, model: Path) -> Child:
         root = self._settings.root
-        command = ["rasa", "run", "--interface", "127.0.0.1", "--port", str(self._engine_port)]
+        command = ["engine.locked", "rasa", "run", "--interface", "127.0.0.1", "--port", str(self._engine_port)]
         command += ["--model", str(model), "--credentials", str(root / "credentials.yml")]
         command += ["--endpoints", str(root / "endpoints.yml")]
         # Absolute: the child's working folder is another one than ours.
         scratch = (self._settings.data / "scratch" / f"engine-{self._engine_port}").absolute()
-        own = {"TMPDIR": str(scratch), "HOME": str(scratch)}
+        own = {"TMPDIR": str(scratch), "HOME": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"}
         return self._child("engine", command, own, f"{self.url}/webhooks/turn/", scratch)
 
     def _child(self, name: str, command: list[str], own: dict[str, str], health: str, scratch: Path | None) -> Child:

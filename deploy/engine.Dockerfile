@@ -65,4 +65,4 @@ ENV RASA_TELEMETRY_ENABLED=false \
     ACTIONS_URL=http://actions:5055/webhook
 USER 10001:10001
 EXPOSE 5005
-CMD ["python", "-m", "rasa", "run", "--interface", "0.0.0.0", "--port", "5005", "--model", "/models/model.tar.gz", "--credentials", "credentials.yml", "--endpoints", "endpoints.yml"]
+CMD ["python", "-m", "engine.locked", "rasa", "run", "--interface", "0.0.0.0", "--port", "5005", "--model", "/models/model.tar.gz", "--credentials", "credentials.yml", "--endpoints", "endpoints.yml"]

@@ -6,15 +6,25 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from bot.children import Children, ChildrenFailed, ChildrenSettings
 from bot.engines import Engines
+from bot.exchange import Exchanging, name_of
+from bot.measures import Measures
 from bot.model.dialogue import Ask
+from bot.operations.engines import back, show, swap
+from bot.operations.rehearse import of_events, of_files, rehearse
+from bot.store.database import Database
+from bot.store.migrate import migrate
 from bot.training import kept_models
 from tests.conftest import free_port, tiny_root
 
@@ -90,6 +100,91 @@ async def test_a_model_that_is_none_changes_nothing(children: Children, tmp_path
     assert (children.engine_url, children.model, engines.urls) == (url, model, [url])
     assert (await engines.ask(Ask("t", "ciao", {"language": "it"}, []))).replies[0].text == "Ciao"
     await engines.close()
+
+
+STORY = """
+version: "3.1"
+stories:
+  - story: a town, then a PIN
+    steps:
+      - user: |
+          sono a Bergamo
+        intent: town
+      - action: action_echo
+      - user: |
+          ho perso il pin
+        intent: request_pin
+      - action: pin_form
+      - active_loop: pin_form
+      - user: |
+          quello della sim
+        intent: inform
+"""
+
+
+async def conversation(engines: Engines, *said: str) -> list[dict[str, Any]]:
+    """The state after these messages, as the store keeps it."""
+    state: list[dict[str, Any]] = []
+    for number, text in enumerate(said):
+        state = (await engines.ask(Ask(f"t{number}", text, {"language": "it"}, state))).events
+    return state
+
+
+async def test_a_model_is_tried_on_what_was_said(children: Children, tmp_path: Path) -> None:
+    engines = Engines([children.engine_url])
+    state = await conversation(engines, "ciao", '/town{"town": "Bergamo"}', "voglio il pin", "calma buffe grandi")
+    old = [{**event, "timestamp": event["timestamp"] - 90_000} for event in state]
+    said = list(of_events("conversation 1", old))
+    assert [(one.text, one.intent, one.action, one.answer) for one in said] == [
+        ("ciao", "greet", "utter_greet", "Ciao"),
+        ('/town{"town": "Bergamo"}', "town", "action_echo", ""),
+        ("voglio il pin", "request_pin", "pin_form", ""),
+        ("calma buffe grandi", "nlu_fallback", "", ""),  # in the form: what it does next is its own affair
+    ]
+    (tmp_path / "story.yml").write_text(STORY)
+    written = list(of_files(tmp_path))
+    assert [(one.intent, one.action) for one in written][:2] == [("town", "action_echo"), ("request_pin", "pin_form")]
+    done = await rehearse(children.engine_url, said + written)
+    assert (done.asked, done.differ, done.other_words) == (7, (), ())
+    other = [replace(said[0], intent="town"), replace(said[0], answer="Salve"), replace(said[1], action="utter_greet")]
+    done = await rehearse(children.engine_url, other + said[2:])
+    assert {(one.was, one.now) for one in done.differ} == {
+        ("town, utter_greet", "greet, utter_greet"),
+        ("town, utter_greet", "town, action_echo"),
+    }
+    assert [one.now for one in done.other_words] == ["Ciao"] and done.agreement == 1 - 2 / 5
+    await engines.close()
+
+
+async def test_swap_and_back_with_one_command_each(
+    children: Children, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = Database(f"sqlite:///{tmp_path}/sportello.db")
+    migrate(db)
+    traffic = Engines([children.engine_url])
+    way: Any = SimpleNamespace(db=db, clock=lambda: datetime.now(UTC), measures=Measures())
+    exchanging = Exchanging(way, children, traffic, memory_mb=1_000_000)
+    settings, before = children._settings, children.model
+    assert before
+    await db.write(partial(exchanging._started, asked=None, done=None, model=name_of(before)))
+    service = asyncio.create_task(exchanging.run())
+    load = Load(traffic)
+    customers = [asyncio.create_task(load.customer(number)) for number in range(2)]
+    assert await swap(way, settings, most=50, anyway=False) == ""
+    assert children.model == children.content.model() != before
+    assert await back(way, settings) == ""
+    assert children.model == before
+    load.stop = True
+    await asyncio.gather(*customers)
+    assert load.failed == [] and load.answers
+    said = capsys.readouterr().out
+    assert "stored messages: 0 of 0 as before" in said and f"Model {name_of(before)} is in use." in said
+    await show(way, settings)
+    assert f"{name_of(before):20} in use" in capsys.readouterr().out
+    service.cancel()
+    await asyncio.gather(service, return_exceptions=True)
+    await traffic.close()
+    db.close()
 
 
 async def test_a_model_in_use_is_not_deleted_and_the_last_three_are_kept(children: Children) -> None:

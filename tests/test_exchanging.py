@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from sqlalchemy import Row
 from bot.child import Child
 from bot.children import ChildrenFailed, Traffic
 from bot.exchange import Exchanging, file_of, place_of
-from bot.store import engine_moves
+from bot.operations.rehearse import stored
+from bot.store import conversations, engine_moves
 from bot.training import Content
 from tests.flow_support import World
 
@@ -171,3 +173,25 @@ async def test_an_engine_that_grew_is_exchanged_for_a_fresh_one_of_the_same_mode
     await service.step()
     assert pairs.exchanged == [pairs.model]
     assert [(why, state) for why, _, state in await history(flow, pairs)] == [("start", "done"), ("memory", "done")]
+
+
+async def test_the_last_messages_of_the_last_conversations_are_tried(flow: World) -> None:
+    await flow.writes("quando aprite?", "1")
+    flow.clock.passes(minutes=1)
+    await flow.writes("e domani?", "2")
+    listen = {"event": "action", "name": "action_listen", "timestamp": 1.0}
+
+    def said(text: str) -> list[dict[str, Any]]:
+        parsed = {"intent": {"name": "store_hours"}, "text": text}
+        return [listen, {"event": "user", "text": text, "parse_data": parsed, "timestamp": 1.0}, listen]
+
+    for number, texts in ((1, ("a", "b")), (2, ("c", "d"))):
+        events = [event for text in texts for event in said(text)]
+        flow.clock.passes(minutes=1)
+        await flow.db.write(partial(conversations.keep_dialogue, conversation_id=number, events=events, now=flow.clock()))
+    found = await flow.db.read(lambda connection: stored(connection, 3))
+    assert [(one.where, one.text) for one in found] == [
+        ("conversation 2", "d"),
+        ("conversation 2", "c"),
+        ("conversation 1", "b"),
+    ]

@@ -22,6 +22,7 @@ MAY = {
     "bot.measures": set(),
     "bot.breaker": set(),
     "bot.training": set(),
+    "bot.redact": set(),
     "bot.child": set(),
     "bot.pair": {"bot.child"},
     "bot.children": {"bot.child", "bot.pair", "bot.training", "bot.dialogue", "bot.model"},
@@ -32,10 +33,9 @@ MAY = {
     "bot.desk": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.studio": {"bot.flow", "bot.store", "bot.model", "bot.dialogue"},
     "bot.sandbox": set(),
-    "bot.operations": {"bot.between", "bot.flow", "bot.store", "bot.model"},
-    "bot.operations.engines": {
-        "bot.operations", "bot.flow", "bot.store", "bot.model", "bot.children", "bot.child", "bot.pair", "bot.dialogue",
-        "bot.exchange", "bot.training",
+    "bot.operations": {
+        "bot.between", "bot.flow", "bot.store", "bot.model",
+        "bot.children", "bot.pair", "bot.training", "bot.exchange", "bot.dialogue", "bot.redact",
     },  # fmt: skip
     "bot.health": {"bot.flow", "bot.store", "bot.model"},
     "engine": set(),

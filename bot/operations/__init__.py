@@ -3,5 +3,6 @@
     check      is everything set up as it should be?        (asks the database, the engine, the platforms)
     doctor     what is stuck, and why?                      (asks the database only)
     replay     a set-aside update again, after a fix
+    engines    another model for the engine, without a failed turn; rehearse: tried on what customers wrote
     copies     backup while running, restore with self-test
 """

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import Any
 
 from bot.between.link import Link
 from bot.flow.way import Way
-from bot.operations import check, doctor
+from bot.operations import check, doctor, engines
 from bot.operations.copies import CopyFailed, backup, restore
 from bot.operations.replay import replay
+from bot.pair import ChildrenSettings
 
 
 async def operate(way: Way, options: argparse.Namespace, link: Link | None = None) -> str:
@@ -59,3 +61,28 @@ async def _copy(way: Way, options: argparse.Namespace) -> str:
     print("\n".join(f"{number:>10} {name}" for name, number in sorted(counts.items())))
     print("Every row was read back and compared.")
     return ""
+
+
+def add_engine_commands(commands: Any) -> None:
+    """`engine …` on the command line; `commands` are argparse's subparsers."""
+    parser = commands.add_parser("engine", help="another model for the engine")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    swap = verbs.add_parser("swap", help="train if the content changed, try the model, put it into service")
+    swap.add_argument("--anyway", action="store_true", help="also when it does worse than it should")
+    verbs.add_parser("back", help="the model before this one")
+    verbs.add_parser("list", help="the models that are kept, and what was exchanged when")
+    tried = verbs.add_parser("try", help="try an engine that runs somewhere on stored messages; changes nothing")
+    tried.add_argument("url")
+    for verb in (swap, tried):
+        verb.add_argument("--stored", type=int, default=300, help="so many of the last customers' messages")
+
+
+async def engine(way: Way, options: argparse.Namespace, settings: ChildrenSettings, *, elsewhere: bool) -> str:
+    """Run an engine command; what is wrong, "" when it is done. `elsewhere`: the engines are not our children."""
+    if options.verb == "try":
+        return await engines.try_at(way, options.url, settings.root, most=options.stored)
+    if elsewhere:
+        return engines.ELSEWHERE
+    if options.verb == "swap":
+        return await engines.swap(way, settings, most=options.stored, anyway=options.anyway)
+    return await (engines.back if options.verb == "back" else engines.show)(way, settings)
