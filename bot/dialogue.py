@@ -45,10 +45,13 @@ class EngineRefused(EngineDown):
 class Dialogue:
     """Asks one engine. Keeps connections, no conversation: any instance may ask any turn."""
 
-    def __init__(self, engine_url: str, *, timeout: float = TIMEOUT) -> None:
-        """`engine_url` without a path; `timeout` in seconds for a whole turn, actions included."""
+    def __init__(self, engine_url: str, *, timeout: float = TIMEOUT, host: str | None = None) -> None:
+        """`engine_url` without a path; `timeout` in seconds for a whole turn, actions included.
+
+        `host`: the name that the address was found under, for a proxy that serves several.
+        """
         self._url = engine_url.rstrip("/") + "/webhooks/turn/"
-        self._seconds = timeout
+        self._seconds, self._headers = timeout, {"Host": host} if host else {}
         self._session: aiohttp.ClientSession | None = None
         self._running: dict[asyncio.Timeout, float] = {}
 
@@ -88,6 +91,18 @@ class Dialogue:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+
+    async def answers(self) -> dict[str, dict[str, Reply]]:
+        """What may be said without an engine: payload -> language ("" for all others) -> reply. Raises EngineDown."""
+        limit = aiohttp.ClientTimeout(total=5)
+        try:
+            async with self._connections().get(self._url + "answers", timeout=limit) as answer:
+                known = (await answer.json())["answers"] if answer.status == 200 else {}
+            return {payload: read_replies(messages) for payload, messages in known.items()}
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            raise EngineDown("the engine does not say its fixed answers") from None
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            raise EngineDown("the engine's fixed answers are malformed") from None
 
     async def ask(self, turn: Ask, *, seconds: float | None = None) -> Turn:
         """One turn, in at most `seconds`. Safe to repeat with the same turn_id. Raises EngineDown and its kinds."""
@@ -131,7 +146,9 @@ class Dialogue:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
             timeout = aiohttp.ClientTimeout(total=self._seconds)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=timeout, trust_env=False, headers=self._headers
+            )
         return self._session
 
 
@@ -173,6 +190,11 @@ def _replies(messages: list[dict[str, Any]]) -> tuple[Reply, ...]:
         elif text or image:
             replies.append(Reply(text, tuple(_quick_reply(b) for b in message.get("buttons") or ()), image))
     return tuple(replies)
+
+
+def read_replies(messages: dict[str, Any]) -> dict[str, Reply]:
+    """Language -> reply, of the engine's JSON. Raises KeyError, TypeError, IndexError when it is none."""
+    return {language: _replies([_object(message)])[0] for language, message in messages.items()}
 
 
 def _quick_reply(button: dict[str, Any]) -> QuickReply:

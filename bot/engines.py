@@ -10,18 +10,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+import socket
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from bot.breaker import Breaker, State
 from bot.dialogue import TIMEOUT, ActionFailed, Dialogue, EngineDown, EngineLost, EngineRefused
 from bot.measures import Measures
 from bot.model.dialogue import Ask, Turn
+from bot.model.replies import Reply
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two rounds of the watch, and of silence after which an engine is looked at.
 ROUND, SILENCE = 0.5, 1.5
+#: Seconds between two times that names are looked up: behind one name there may be several engines, and others later.
+NAMES = 5.0
 #: Of the time that is left, the part one engine gets while there is another to go to.
 SHARE = 0.6
 
@@ -81,7 +87,13 @@ class Engines:
         self._leaving: dict[str, _Engine] = {}
         self._out: set[str] = set()  # said to be out: the tries until it is well again are no news
         self._turns = 0
+        self._names: list[str] = []  # as they were given; `_engines` are what they stand for
+        self._named_at = float("-inf")
+        self._going: set[asyncio.Task[bool]] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._answers: dict[str, dict[str, Reply]] = {}  # those of the newest model
+        self._models: set[str] = set()  # whose answers were asked for
+        self._learning: asyncio.Task[None] | None = None
         self.use(urls)
 
     @property
@@ -91,10 +103,31 @@ class Engines:
 
     def use(self, urls: Iterable[str]) -> None:
         """From now on turns go to these; those under way elsewhere end there (see `left`)."""
+        self._names, self._named_at = list(urls), float("-inf")
+        self._use({url: None for url in self._names})
+
+    def _use(self, urls: Mapping[str, str | None]) -> None:
+        """These, each with the name that it was found under."""
         known = {engine.url: engine for engine in self._engines} | self._leaving
-        self._engines = [known[url] if url in known else self._new(url) for url in dict.fromkeys(urls)]
+        self._engines = [known[url] if url in known else self._new(url, host) for url, host in urls.items()]
         self._leaving = {url: engine for url, engine in known.items() if engine not in self._engines}
         self._count()
+
+    async def _look_names_up(self) -> None:
+        """Behind a name there may be several engines; each gets a breaker of its own, as if it had been listed."""
+        now = asyncio.get_running_loop().time()
+        if now - self._named_at < NAMES:
+            return
+        self._named_at, names = now, self._names
+        found: dict[str, str | None] = {}
+        for each in await asyncio.gather(*(addresses(url) for url in names)):
+            found |= each
+        if names is self._names and set(found) != set(self.urls):
+            self._use(found)
+            for url in list(self._leaving):
+                gone = asyncio.create_task(self.left(url, self._timeout))
+                self._going.add(gone)
+                gone.add_done_callback(self._going.discard)
 
     async def left(self, url: str, seconds: float) -> bool:
         """Wait until no turn is under way at an address that is used no more; False after `seconds`."""
@@ -114,9 +147,10 @@ class Engines:
 
     async def close(self) -> None:
         """Close all connections. Call once, when nothing asks any more."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        tasks = [task for task in (self._watch, self._learning, *self._going) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(engine.client.close() for engine in (*self._engines, *self._leaving.values())))
 
     async def ready(self) -> bool:
@@ -135,7 +169,8 @@ class Engines:
     async def ask(self, turn: Ask) -> Turn:
         """One turn, of one engine or, when it fails, of another. Raises EngineDown, EngineRefused."""
         if self._watch is None:
-            self._watch = asyncio.create_task(self._look_after())
+            await self._look_names_up()
+            self._watch = self._watch or asyncio.create_task(self._look_after())
         clock = asyncio.get_running_loop().time
         until = clock() + self._timeout
         tried: list[_Engine] = []
@@ -146,7 +181,9 @@ class Engines:
             tried.append(engine)
             others = any(other not in tried and other.breaker.lets_through for other in self._engines)
             try:
-                return await engine.ask(turn, (until - clock()) * (SHARE if others else 1.0))
+                answer = await engine.ask(turn, (until - clock()) * (SHARE if others else 1.0))
+                self._learn(engine, answer.model_id)
+                return answer
             except (EngineRefused, ActionFailed):
                 raise
             except EngineDown as failure:
@@ -154,6 +191,27 @@ class Engines:
             if clock() > until - 0.1:
                 break
         raise error
+
+    def known(self, turn: Ask) -> Turn | None:
+        """The answer of a button that needs no engine; None when it needs one. Its state stays as it was."""
+        form = [event.get("name") for event in turn.events if event.get("event") == "active_loop"]
+        replies = self._answers.get(turn.text)
+        if not replies or (form and form[-1]):  # in a form the same button may be an answer to it
+            return None
+        language = str(turn.metadata.get("language"))
+        reply, intent = replies[language if language in replies else ""], turn.text.removeprefix("/")
+        return Turn((reply,), turn.events, {}, intent, 1.0, ((intent, 1.0),))
+
+    def _learn(self, engine: _Engine, model_id: str) -> None:
+        """Ask a model that is new here what may be said without it, beside the turns."""
+        if model_id not in self._models and self._learning is None:
+            self._learning = asyncio.create_task(self._ask_answers(engine, model_id))
+
+    async def _ask_answers(self, engine: _Engine, model_id: str) -> None:
+        with contextlib.suppress(EngineDown):
+            self._answers = await engine.client.answers()
+            self._models.add(model_id)
+        self._learning = None
 
     def _choose(self, tried: list[_Engine], error: EngineDown) -> _Engine | None:
         """The next one to ask. One that may be well again goes first: should it fail, another takes the turn."""
@@ -169,9 +227,9 @@ class Engines:
             chosen.turn = self._turns
         return chosen
 
-    def _new(self, url: str) -> _Engine:
+    def _new(self, url: str, host: str | None) -> _Engine:
         breaker = Breaker(partial(self._changed, url))
-        return _Engine(url, Dialogue(url, timeout=self._timeout), breaker)
+        return _Engine(url, Dialogue(url, timeout=self._timeout, host=host), breaker)
 
     def _changed(self, url: str, state: State, why: str) -> None:
         """One line when it opens and closes; the tries in between are no news."""
@@ -190,4 +248,25 @@ class Engines:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(ROUND)
+            await self._look_names_up()
             await asyncio.gather(*(engine.look() for engine in (*self._engines, *self._leaving.values())))
+
+
+async def addresses(url: str) -> dict[str, str | None]:
+    """The addresses that a plain http address stands for, with its name; itself where that is not known."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname or parts.hostname == "localhost" or _is_ip(parts.hostname):
+        return {url: None}
+    port = parts.port or 80
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return {url: None}
+    hosts = sorted({f"[{each[4][0]}]" if each[0] == socket.AF_INET6 else str(each[4][0]) for each in found})
+    return {parts._replace(netloc=f"{host}:{port}").geturl(): parts.netloc for host in hosts} or {url: None}
+
+
+def _is_ip(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(ip_address(host))
+    return False

@@ -78,6 +78,7 @@ def _delete_unused(model: Path) -> None:
     with model.open("rb") as file, contextlib.suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         model.unlink()
+        answers_of(model).unlink(missing_ok=True)
 
 
 async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping[str, str]) -> None:
@@ -131,7 +132,25 @@ async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping
     if code != 0 or not made.exists():
         words = [line for line in said if " INFO " not in line and "it/s" not in line][-25:]
         raise TrainingFailed("The model could not be trained:\n" + "\n".join(words))
+    await _write_answers(root, made, python=python, env=env)
+    answers_of(made).rename(answers_of(model))
     made.rename(model)
+
+
+async def _write_answers(root: Path, model: Path, *, python: Path, env: Mapping[str, str]) -> None:
+    """Beside the model, what is answered without an engine (see engine/answers.py)."""
+    process = await asyncio.create_subprocess_exec(
+        str(python), "-m", "engine.answers", str(model.absolute()), cwd=root, env=dict(env),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    if process.returncode != 0:
+        raise TrainingFailed("The fixed answers could not be read:\n" + said.decode(errors="replace")[-2000:])
+
+
+def answers_of(model: Path) -> Path:
+    """The file of a model's fixed answers."""
+    return model.with_name(model.name.removesuffix(".tar.gz") + ".answers.json")
 
 
 class Progress:

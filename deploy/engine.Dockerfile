@@ -25,6 +25,7 @@ COPY nlu ./nlu
 COPY stories ./stories
 COPY engine ./engine
 RUN ["/opt/engine/bin/python", "-m", "rasa", "train", "--config", "config.yml", "--domain", "domain", "--data", "nlu", "stories", "--out", "/models", "--fixed-model-name", "model"]
+RUN ["/opt/engine/bin/python", "-m", "engine.answers", "/models/model.tar.gz"]
 
 FROM python:3.10.18-slim-bookworm AS running
 ENV PATH=/opt/engine/bin:$PATH \

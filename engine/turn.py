@@ -8,6 +8,7 @@ import logging
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
@@ -16,6 +17,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from engine.answers import file_beside
 from engine.rehearsal import spare_actions
 from engine.schema import check_schema_once, find_kinds_of_events_once
 from engine.tracker import CURRENT, RequestState
@@ -83,6 +85,12 @@ class TurnInput(InputChannel):
         async def ready(request: Request) -> HTTPResponse:
             model_id = request.app.ctx.agent.model_id
             return response.json({"model_id": model_id}, status=200 if model_id else 503)
+
+        @routes.get("/answers")
+        async def answers(request: Request) -> HTTPResponse:
+            file = file_beside(Path(request.app.ctx.agent.processor.model_path))
+            known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+            return response.json({"model_id": request.app.ctx.agent.model_id, "answers": known})
 
         @routes.post("/webhook")
         async def turn(request: Request) -> HTTPResponse:

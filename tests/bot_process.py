@@ -93,6 +93,11 @@ class EchoEngine:
     url: str = ""
     broken: bool = False
     status: int = 200
+    answers: dict[str, Any] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
+
+    async def fixed(self, _request: web.Request) -> web.Response:
+        return web.json_response({"model_id": "echo", "answers": self.answers})
 
     async def ready(self, _request: web.Request) -> web.Response:
         return web.json_response({"ready": True}, status=503 if self.broken else 200)
@@ -102,6 +107,7 @@ class EchoEngine:
             return web.json_response({"error": "broken"}, status=500)
         asked = await request.json()
         self.asked.append(asked)
+        self.hosts.add(request.host)
         if self.status != 200:
             return web.json_response({"error": "as the test wants"}, status=self.status)
         await asyncio.sleep(random.random() * self.seconds)
@@ -125,6 +131,7 @@ async def echo_engine(seconds: float = 0.0) -> AsyncIterator[EchoEngine]:
     engine = EchoEngine(seconds)
     app = web.Application(client_max_size=8 * 1024 * 1024)
     app.add_routes([web.get("/webhooks/turn/", engine.ready), web.post("/webhooks/turn/webhook", engine.turn)])
+    app.add_routes([web.get("/webhooks/turn/answers", engine.fixed)])
     async with TestServer(app, shutdown_timeout=0.1) as server:
         engine.url = str(server.make_url("")).rstrip("/")
         yield engine

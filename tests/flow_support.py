@@ -89,6 +89,10 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.asked: list[Ask] = []
         self.script: list[Step] = []
+        self.fixed: dict[str, Turn] = {}
+
+    def known(self, question: Ask) -> Turn | None:
+        return self.fixed.get(question.text)
 
     async def ask(self, question: Ask) -> Turn:
         self.asked.append(question)

@@ -126,6 +126,14 @@ async def test_an_action_that_fails_is_no_answer(dialogue: Dialogue, children: C
     assert "action_break" in log and "my private words" not in log
 
 
+async def test_the_engine_says_what_needs_no_engine(dialogue: Dialogue) -> None:
+    """Plain answers that name no slot; not what a form, an action or a slot decides."""
+    answers = await dialogue.answers()
+    assert set(answers) == {"/greet", "/nlu_fallback"}
+    assert answers["/greet"][""] == (await dialogue.ask(ask("/greet"))).replies[0]
+    assert answers["/greet"]["en"] == (await dialogue.ask(ask("/greet", language="en"))).replies[0]
+
+
 async def test_a_rehearsal_says_what_would_be_done_and_calls_no_action(dialogue: Dialogue) -> None:
     turn = await dialogue.ask(replace(ask("/break_it"), rehearsal=True))
     assert turn.replies == () and [e["name"] for e in turn.events if e["event"] == "action"][-2:] == [

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
 from bot.dialogue import ActionFailed, EngineDown, EngineRefused
-from bot.engines import Engines
+from bot.engines import Engines, addresses
 from bot.measures import Measures
 from bot.model.dialogue import Ask
+from bot.model.replies import Reply
 from tests.bot_process import EchoEngine, echo_engine
 from tests.conftest import free_port
 from tests.engine_process import engine_processes, start
@@ -80,6 +83,29 @@ async def test_while_the_breaker_is_open_nobody_waits_and_it_closes_by_itself(
         assert measures.registry.get_sample_value("sportello_engines", {"state": "closed"}) == 1
         told = [record.getMessage() for record in caplog.records]
         assert len(told) == 2 and "gets no more turns" in told[0] and "gets turns again" in told[1]
+        await engines.close()
+
+
+async def test_a_button_whose_answer_is_fixed_needs_no_engine() -> None:
+    async with echo_engine() as engine:
+        engine.answers = {"/thank": {"": {"text": "Prego!"}, "en": {"text": "You're welcome!"}}}
+        engines = Engines([engine.url])
+        tapped = Ask("t", "/thank", {"language": "en"}, [])
+        assert engines.known(tapped) is None
+        await engines.ask(question(1))
+        async with asyncio.timeout(5):
+            while engines.known(tapped) is None:
+                await asyncio.sleep(0.01)
+        engine.broken = True
+        with pytest.raises(EngineDown):
+            await engines.ask(tapped)
+        english, other = engines.known(tapped), engines.known(replace(tapped, metadata={"language": "de"}))
+        assert english and english.replies == (Reply("You're welcome!"),) and english.intent == "thank"
+        assert other and other.replies == (Reply("Prego!"),)
+        form = [{"event": "active_loop", "name": "pin_form"}]
+        assert engines.known(replace(tapped, events=form)) is None, "in a form it may be an answer to the form"
+        assert engines.known(replace(tapped, events=[*form, {"event": "active_loop", "name": None}]))
+        assert engines.known(replace(tapped, text="thank you")) is None
         await engines.close()
 
 
@@ -169,6 +195,38 @@ async def test_behind_one_address_a_cut_connection_is_tried_once_more() -> None:
         assert (await engines.ask(question(1))).replies and cuts["seen"] == 2
         await engines.close()
         server.close()
+
+
+async def test_behind_one_name_each_engine_counts_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with several containers of one service: they come and go, and the name stays."""
+    monkeypatch.setattr("bot.engines.NAMES", 0.1)
+    async with two() as (_, one, other):
+        behind = [one.url, other.url]
+
+        async def answered(url: str) -> dict[str, str | None]:
+            assert url == "http://engine:5005"
+            return dict.fromkeys(behind, "engine:5005")
+
+        monkeypatch.setattr("bot.engines.addresses", answered)
+        engines = Engines(["http://engine:5005"])
+        for n in range(10):
+            await engines.ask(question(n))
+        assert len(one.asked) == len(other.asked) == 5 and one.hosts == {"engine:5005"}
+        behind.remove(one.url)
+        async with asyncio.timeout(5):
+            while engines.urls != [other.url]:
+                await asyncio.sleep(0.05)
+        await engines.ask(question(11))
+        assert len(other.asked) == 6
+        await engines.close()
+
+
+async def test_what_a_name_stands_for() -> None:
+    for url in ("http://127.0.0.1:5005", "http://[::1]:5005", "https://engine.example.org"):
+        assert await addresses(url) == {url: None}
+    name = socket.gethostname()
+    found = await addresses(f"http://{name}:5005")
+    assert all(url.endswith(":5005") and host in (f"{name}:5005", None) for url, host in found.items())
 
 
 async def test_moving_over_ends_no_turn() -> None:

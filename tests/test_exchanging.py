@@ -188,7 +188,8 @@ async def test_the_last_messages_of_the_last_conversations_are_tried(flow: World
     for number, texts in ((1, ("a", "b")), (2, ("c", "d"))):
         events = [event for text in texts for event in said(text)]
         flow.clock.passes(minutes=1)
-        await flow.db.write(partial(conversations.keep_dialogue, conversation_id=number, events=events, now=flow.clock()))
+        keep = partial(conversations.keep_dialogue, conversation_id=number, state=events, now=flow.clock())
+        await flow.db.write(keep)
     found = await flow.db.read(lambda connection: stored(connection, 3))
     assert [(one.where, one.text) for one in found] == [
         ("conversation 2", "d"),

@@ -458,3 +458,13 @@ async def test_hours_are_honest_when_the_team_is_away(flow: World) -> None:
     flow.engine.script = [turn(handoff="asked")]
     answers = await flow.writes("una persona")
     assert flow.text("team_closed", when="domani alle 8:30") in answers[-1]
+
+
+async def test_a_button_whose_answer_is_fixed_is_answered_while_the_engine_is_down(flow: World) -> None:
+    flow.engine.script = [turn("Di cosa hai bisogno?"), EngineDown("no answer"), EngineDown("no answer")]
+    flow.engine.fixed = {"/store_hours": turn("Siamo aperti dalle 9.")}
+    await flow.writes("ciao")
+    said = await flow.writes(payload="/store_hours")
+    assert said == ["Siamo aperti dalle 9."] and await flow.status() == "bot"
+    await flow.writes("e la domenica?")
+    assert await flow.status() == "waiting", "words still go to a person"

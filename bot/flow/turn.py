@@ -38,12 +38,13 @@ async def bot_turn(way: Way, key: ConversationKey, scene: Scene, incoming: Incom
     language = language_for(way, scene, incoming, asked)
     typing = asyncio.create_task(_typing_soon(way, key))
     question = asked if asked is not None else str(scene.event.payload["tell"])
+    ask = _ask(way, scene, incoming, question, language)
     turn: Turn | None
     try:
-        turn = await _turn(way, _ask(way, scene, incoming, question, language))
+        turn = await _turn(way, ask)
     except EngineDown as error:
         log.warning("engine: %s", error)
-        turn = None
+        turn = way.engine.known(ask)
     finally:
         typing.cancel()
     return await conclude(

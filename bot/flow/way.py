@@ -28,6 +28,9 @@ class Engine(Protocol):
     async def ask(self, turn: Ask) -> Turn:
         """The engine's answer. Raises EngineDown when there is none."""
 
+    def known(self, turn: Ask) -> Turn | None:
+        """The answer of a button that needs no engine, for when none answers."""
+
     async def ready(self) -> bool:
         """Whether it answers now. Never raises."""
 
