@@ -25,6 +25,9 @@ COPY nlu ./nlu
 COPY stories ./stories
 COPY engine ./engine
 RUN ["/opt/engine/bin/python", "-m", "rasa", "train", "--config", "config.yml", "--domain", "domain", "--data", "nlu", "stories", "--out", "/models", "--fixed-model-name", "model"]
+
+# What may be said while no engine answers, beside the model.
+FROM model AS answers
 RUN ["/opt/engine/bin/python", "-m", "engine.answers", "/models/model.tar.gz"]
 
 FROM python:3.10.18-slim-bookworm AS running
@@ -54,7 +57,7 @@ CMD ["python", "-m", "rasa_sdk", "--actions", "actions", "--port", "5055", "--co
 
 FROM running AS engine
 COPY --from=environment /opt/engine /opt/engine
-COPY --from=model /models /models
+COPY --from=answers /models /models
 COPY credentials.yml endpoints.yml ./
 COPY engine ./engine
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/engine engine

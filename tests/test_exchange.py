@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -41,6 +42,16 @@ class Load:
     models: set[str] = field(default_factory=set)
     stop: bool = False
 
+    @asynccontextmanager
+    async def of(self, customers: int) -> AsyncIterator[None]:
+        """So many ask while the block runs; whatever it comes to, they stop."""
+        asking = [asyncio.create_task(self.customer(number)) for number in range(customers)]
+        try:
+            yield
+        finally:
+            self.stop = True
+            await asyncio.gather(*asking)
+
     async def customer(self, number: int) -> None:
         turn = 0
         while not self.stop:
@@ -49,6 +60,7 @@ class Load:
                 await self._conversation(f"{number}-{turn}")
             except Exception as error:  # whatever it is, a customer paid for it
                 self.failed.append(f"{type(error).__name__}: {error}")
+                await asyncio.sleep(0.1)
 
     async def _conversation(self, name: str) -> None:
         told = {"language": "it", "turn_id": name}
@@ -72,19 +84,17 @@ async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
 
 async def test_a_model_is_exchanged_three_times_under_load_and_no_turn_fails(children: Children) -> None:
     load = Load(Engines([children.engine_url]))
-    customers = [asyncio.create_task(load.customer(number)) for number in range(3)]
     first = children.model
     assert first
     other = first.with_name("other.tar.gz")
     shutil.copy(first, other)
-    for model in (other, first, other):
-        before, pids = len(load.answers), [child.process.pid for child in children.children if child.process]
-        await children.exchange(model, load.engines)
-        assert children.model == model and load.engines.urls == [children.engine_url] and children.ready
-        assert len(load.answers) > before
-        assert not any(Path(f"/proc/{pid}").exists() for pid in pids), "the old pair is gone"
-    load.stop = True
-    await asyncio.gather(*customers)
+    async with load.of(3):
+        for model in (other, first, other):
+            before, pids = len(load.answers), [child.process.pid for child in children.children if child.process]
+            await children.exchange(model, load.engines)
+            assert children.model == model and load.engines.urls == [children.engine_url] and children.ready
+            assert len(load.answers) > before
+            assert not any(Path(f"/proc/{pid}").exists() for pid in pids), "the old pair is gone"
     assert load.failed == [] and set(load.answers) == {"Fatto: sim, Bergamo"}
     assert len(list((other.parent.parent / "scratch").iterdir())) == 1, "what the old ones unpacked is gone"
     await load.engines.close()
@@ -165,23 +175,22 @@ async def test_swap_and_back_with_one_command_each(
     traffic = Engines([children.engine_url])
     way: Any = SimpleNamespace(db=db, clock=lambda: datetime.now(UTC), measures=Measures())
     exchanging = Exchanging(way, children, traffic, memory_mb=1_000_000)
-    settings, before = children._settings, children.model
-    assert before
-    await db.write(partial(exchanging._started, asked=None, done=None, model=name_of(before)))
+    settings, own = children._settings, await children.train()
+    older = own.with_name("older.tar.gz")
+    shutil.copy(own, older)
+    await db.write(partial(exchanging._started, asked=None, done=None, model="older"))
     service = asyncio.create_task(exchanging.run())
     load = Load(traffic)
-    customers = [asyncio.create_task(load.customer(number)) for number in range(2)]
-    assert await swap(way, settings, most=50, anyway=False) == ""
-    assert children.model == children.content.model() != before
-    assert await back(way, settings) == ""
-    assert children.model == before
-    load.stop = True
-    await asyncio.gather(*customers)
+    async with load.of(2):
+        assert await swap(way, settings, most=50, anyway=False) == ""
+        assert children.model == own
+        assert await back(way, settings) == ""
+        assert children.model == older
     assert load.failed == [] and load.answers
     said = capsys.readouterr().out
-    assert "stored messages: 0 of 0 as before" in said and f"Model {name_of(before)} is in use." in said
+    assert "stored messages: 0 of 0 as before" in said and f"Model {name_of(own)} is in use." in said
     await show(way, settings)
-    assert f"{name_of(before):20} in use" in capsys.readouterr().out
+    assert f"{'older':20} in use" in capsys.readouterr().out
     service.cancel()
     await asyncio.gather(service, return_exceptions=True)
     await traffic.close()
