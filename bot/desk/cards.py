@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.channels.base import Channel
+from bot.desk.clocks import read_clocks
 from bot.desk.words import Words
 from bot.model.queue import BY_HAND, CAP, SHOUT_CAP, WORTH, standing
 from bot.model.team import Team
@@ -55,6 +56,7 @@ def read_card(connection: Connection, conversation: Row[Any]) -> dict[str, Any] 
         "packet": packet,
         "siblings": siblings,
         "promises": promises.open_of(connection, ids),
+        "clocks": read_clocks(connection, newest),
     }
 
 

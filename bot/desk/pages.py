@@ -10,6 +10,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Row
 
 from bot.desk.cards import packet_view, read_card, row_view, window_view
+from bot.desk.clocks import clocks_view
 from bot.desk.look import Look
 from bot.desk.route import read_route, route_view
 from bot.desk.timeline import timeline
@@ -149,6 +150,7 @@ def _open_view(look: Look, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "entries": timeline(w, data["thread"], data["moves"], data["sendings"]),
         "packet": packet_view(w, card["packet"].body) if card and card["packet"] else None,
+        "clocks": clocks_view(w, card["clocks"]) if card else None,
         "mode": _mode(look, opened, off=channel is None),
         "once": new_form(),
         "window": window,
