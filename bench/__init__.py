@@ -10,6 +10,7 @@
     load.py        how they write: at a fixed rate, as fast as they are answered, one after the other
     customers.py   what they write, and to whom
     inbox.py       the desk's pages on a large store (large_store.py), on both databases (postgres.py)
+    waits.py       thirty simulated days of a team: is what customers are told about the wait true?
     wire.py        as little HTTP as is needed: a heavy generator would take the cores that it measures
     processes.py   starting, ending, memory and processor time
     report.py      the tables, and whether the targets are met

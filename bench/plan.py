@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from bench import inbox
+from bench import inbox, waits
 from bench.customers import APP_SECRET, PAGE
 from bench.processes import (
     BOT_PYTHON,
@@ -50,6 +50,7 @@ class Scale:
     webhooks: int = 2000
     ack_rounds: int = 5
     inbox: inbox.Scale = inbox.Scale()
+    wait_seeds: tuple[int, ...] = waits.SEEDS
 
 
 QUICK = Scale(
@@ -61,6 +62,7 @@ QUICK = Scale(
     places=(100, 300),
     ack_rounds=3,
     inbox=inbox.QUICK,
+    wait_seeds=waits.SEEDS[:1],
 )
 
 
@@ -73,6 +75,7 @@ class Found:
     turns: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     acks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     inbox: inbox.Found = field(default_factory=dict)
+    waits: waits.Found = field(default_factory=dict)
     memory: dict[str, dict[str, Memory]] = field(default_factory=dict)
     starts: dict[str, float] = field(default_factory=dict)
     others: list[float] = field(default_factory=list)  # cores that strangers used during each round at saturation
@@ -174,13 +177,14 @@ class Plan:
     def _steps(self) -> int:
         s = self._scale
         one = len(s.rates) + s.closed_rounds + 1
-        return 3 + 1 + one + (1 + one if self._stock else 0)
+        return 4 + 1 + one + (1 + one if self._stock else 0)
 
     def run(self) -> Found:
         """Measure everything. Raises NotStarted, RuntimeError."""
         with ExitStack() as stack:
             stack.callback(self._bar.close)
             self.found.inbox = self._step("the desk on a large store", lambda: inbox.measure(self._scale.inbox))
+            self.found.waits = self._step("thirty days of waits", lambda: waits.simulated(self._scale.wait_seeds))
             customers = Customers(self._show)
             stack.callback(customers.end)
             self._acknowledge(customers)

@@ -6,12 +6,15 @@
 
 Arrivals vary over the day and with the weekday, some days bring more than others and two bring an incident; people
 come and go in shifts, are ill, finish the chat they are in before they go home; what is left waits for the morning.
+    python -m bench.waits     prints the table; part of `make bench`
+
 Nothing is measured in real time: the same seed gives the same numbers on every machine.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -201,9 +204,12 @@ def _at(day: date, hour: float) -> datetime:
     return datetime.combine(day, time(), ROME) + timedelta(hours=hour)
 
 
-def simulated(seeds: Sequence[int] = SEEDS, days: int = DAYS) -> dict[str, list[Held]]:
+Found = dict[str, list[Held]]
+
+
+def simulated(seeds: Sequence[int] = SEEDS, days: int = DAYS) -> Found:
     """Each method over the same days, one result for each seed; "really" says how long the waits were."""
-    found: dict[str, list[Held]] = {}
+    found: Found = {}
     for seed in seeds:
         simulation = Days(seed, days)
         waits, end = simulation.run(), simulation.end
@@ -213,3 +219,46 @@ def simulated(seeds: Sequence[int] = SEEDS, days: int = DAYS) -> dict[str, list[
         real = Held(len(waits), 0, nan, median(minutes), minutes[len(minutes) * 9 // 10])
         found.setdefault("really", []).append(real)
     return found
+
+
+def rows(found: Found) -> list[list[str]]:
+    """A line for each method, and one for what the waits really were."""
+    names = {
+        "product": "Sportello",
+        "fixed": f'always "{FIXED} minutes"',
+        "average": "the plain average",
+        "really": "the waits as they were",
+    }
+    lines = []
+    for method, seeds in found.items():
+        told = [] if method == "really" else [one.said / one.asked for one in seeds]
+        kept = [one.kept for one in seeds] if told else []
+        lines.append(
+            [
+                names[method],
+                _from_to([one.asked for one in seeds], "{:,.0f}"),
+                _from_to(told, "{:.0%}"),
+                _from_to(kept, "{:.0%}"),
+                _from_to([one.middle for one in seeds], "{:.0f}"),
+                _from_to([one.ninth for one in seeds], "{:.0f}"),
+            ]
+        )
+    return lines
+
+
+def _from_to(values: Sequence[float], form: str) -> str:
+    if not values:
+        return ""
+    low, high = form.format(min(values)), form.format(max(values))
+    return low if low == high else f"{low} – {high}"
+
+
+def main() -> int:
+    """Simulate and print."""
+    for row in rows(simulated()):
+        print("\t".join(row))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
