@@ -98,9 +98,9 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
     if found.waits:
         sections += [
             "## The stated wait",
-            f"{waits.DAYS} simulated days of a team, {len(scale.wait_seeds)} times with other chances; each cell from the "
-            "lowest to the highest of these. Minutes are the team's opening hours. With too little history the product "
-            "says no time, so that it is silent at first and after what it has not seen.",
+            f"{waits.DAYS} simulated days of a team, {len(scale.wait_seeds)} times with other chances; each cell goes "
+            "from the lowest to the highest of these. Minutes are the team's opening hours. With too little history "
+            "the product says no time: it is silent at first, and under a load that it has not seen.",
             table(["", "customers", "told a time", "kept", "told p50 min", "told p90 min"], waits.rows(found.waits)),
         ]
     sections += [

@@ -9,8 +9,8 @@ from sqlalchemy import insert
 
 from bot.dialogue import EngineDown
 from bot.flow import handoff
-from bot.flow.slips import slipped
 from bot.flow.sweep import promises_due, retention, sweep, watched
+from bot.flow.waiting import slipped
 from bot.model.dialogue import Ask, PromiseMade, Turn, Watch
 from bot.model.states import Status
 from bot.store.tables import agents, events, live, sessions, watches

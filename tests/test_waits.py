@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, insert
 
 from bench.waits import Days, held
 from bot.flow import handoff, transfer
-from bot.flow.slips import slipped
 from bot.flow.sweep import sweep
+from bot.flow.waiting import slipped
 from bot.model.replies import Reply
 from bot.model.states import Outcome, Status
 from bot.model.team import FIRST, by

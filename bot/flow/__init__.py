@@ -15,6 +15,7 @@
     flow/waits.py          begun, words, chosen, ended      the honest wait: said, kept as a row, true or not
     flow/assign.py       decide, offers                   the right person: offered to one, and on to the next
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
+    flow/waiting.py      wished, slipped                  how to wait; told before they ask that it takes longer
     flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note
     flow/promises.py     record, answered                 what was promised, and whether it happened
     flow/windows.py      closing                          until when they may be written to
@@ -22,7 +23,6 @@
     flow/rates.py          LocalRates.room                  not too fast for the chat, nor for the channel
     channels/*.py        Channel.send                     one call to the platform
     flow/teams.py        take_in, change                  the teams in force, from their file or a lead's hand
-    flow/slips.py        slipped                          what was said about the wait no longer holds
     flow/sweep.py        sweep                            what time does
 
 A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are

@@ -166,46 +166,6 @@ def _wishes(way: Way, case: Row[Any], language: str, hour: tuple[QuickReply, ...
     return (wait, *(hour or (write,)))
 
 
-def wished(connection: Connection, way: Way, conversation: Row[Any], case_id: int, wish: str, *, now: datetime) -> bool:
-    """The customer says how they want to wait; False when they no longer do, or for another case."""
-    if conversation.status != Status.WAITING or conversation.case_id != case_id or wish not in ("wait", "write", "by"):
-        return False
-    case = cases.get(connection, case_id)
-    if wish == "by":
-        return _wished_by(connection, way, conversation, case, now)
-    cases.change(connection, case_id, wish=wish)
-    wait = stored_waits.open_of(connection, case_id)
-    if wait and wish == "write":
-        stored_waits.change(connection, wait.id, tell_at=None)  # nobody who asked to be written to waits here
-    conversations.tell(connection, conversation.id, "wish", now)
-    language, back = conversation.language, way.teams.get(case.team).opens(now)
-    then = when(back, now, language) if back else way.texts.say("soon", language)
-    text = way.texts.say(f"wished_{wish}", language, number=case.number, when=then)
-    say(connection, way, conversation, Reply(text, (way_back(way, language),)), now=now)
-    return True
-
-
-def _wished_by(connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], now: datetime) -> bool:
-    """Written to by the hour that was offered: promised; where it is too near by now, the next one is offered."""
-    wait = waits.chosen(connection, way, conversation, case, now)
-    if wait is None:
-        return False
-    language, team = conversation.language, way.teams.get(case.team)
-    promise = promises.get(connection, wait.promise_id) if wait.promise_id else None
-    buttons = [way_back(way, language)]
-    if promise:
-        cases.change(connection, case.id, wish="write")
-        conversations.tell(connection, conversation.id, "wish", now)
-        hour = waits.local_by(team, promise.due_at, now, language)
-        text = way.texts.say("wished_by", language, number=case.number, by=hour)
-    else:
-        offered = waits.offer(way, waits.again(connection, way, wait, now), language, now)
-        text = way.texts.say("wish_by.gone" if offered else "wish_by.none", language, number=case.number)
-        buttons = [*offered, *buttons]
-    say(connection, way, conversation, Reply(text, tuple(buttons)), now=now)
-    return True
-
-
 def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> Row[Any]:
     """Take a waiting customer. The loser of a race is told who has it (Refused.who)."""
     conversation = _conversation(connection, conversation_id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import clocks, handoff, promises
+from bot.flow import clocks, handoff, promises, waiting
 from bot.flow.meaning import meaning
 from bot.flow.scene import Scene, begin
 from bot.flow.way import Way
@@ -38,7 +38,7 @@ def by_ourselves(
         return f"kept: {rest}"
     if word == "#wish":
         case_id, _, wish = rest.partition(":")
-        if case_id.isdigit() and handoff.wished(connection, way, conversation, int(case_id), wish, now=now):
+        if case_id.isdigit() and waiting.wished(connection, way, conversation, int(case_id), wish, now=now):
             return f"wish: {wish}"
     if conversation.status == Status.WAITING:
         _acknowledge(connection, way, conversation, now)

@@ -18,7 +18,7 @@ from bot.flow.clocks import targets_due
 from bot.flow.deliver import ECHO_WAIT
 from bot.flow.promises import promises_due
 from bot.flow.queue import late_promises
-from bot.flow.slips import slipped
+from bot.flow.waiting import slipped
 from bot.flow.way import Way
 from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, RawEvent
