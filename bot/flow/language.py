@@ -29,4 +29,6 @@ def language_of(text: str, known: str | None, locale: str, languages: tuple[str,
 def _identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(languages))
+    # it keeps the other 140 languages to come back to, 28 MB of them in every process, and has no word for letting go
+    identifier._full_model = identifier.nb_ptc, identifier.nb_pc, identifier.nb_classes
     return identifier
