@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, RawEvent
-from bot.store import events
 
 
 async def receive(way: Way, channel: str, raws: Sequence[RawEvent]) -> int:
     """Store the events durably; how many were new. Raises what the store raises: then nothing is acknowledged."""
-    now = way.clock()
-    new = await way.db.write(lambda connection: events.put(connection, channel, raws, now))
+    new = await way.arrivals.add((channel, raws, way.clock()))
     way.measures.received(channel, len(new), len(raws) - len(new))
     for chat in {raw.chat for raw in new if raw.chat is not None}:
         way.arrived(ConversationKey(channel, chat))

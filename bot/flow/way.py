@@ -16,10 +16,12 @@ from bot.flow.rates import LocalRates, Rates
 from bot.flow.texts import Texts
 from bot.measures import Measures
 from bot.model.dialogue import Ask, Turn
-from bot.model.messages import ConversationKey
+from bot.model.messages import ConversationKey, RawEvent
 from bot.model.team import Team
 from bot.model.teams import Teams
+from bot.store import events
 from bot.store.database import Database
+from bot.store.together import Together
 
 
 class Engine(Protocol):
@@ -101,6 +103,10 @@ class Way:
     inbound: Bell = field(default_factory=Bell)  # events were stored that nobody of this process works on
     outgoing: Bell = field(default_factory=Bell)
     live: Bell = field(default_factory=Bell)
+    arrivals: Together[events.Arrival, list[RawEvent]] = field(init=False)  # what the doors bring, to be stored
+
+    def __post_init__(self) -> None:
+        self.arrivals = self.db.together(events.put_all)
 
     @property
     def team(self) -> Team:

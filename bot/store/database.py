@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+
+from bot.store.together import Item, Result, Together
 
 T = TypeVar("T")
 _Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]  # what to do, its result, must it outlive a power cut
@@ -46,6 +48,16 @@ class Database:
         future: Future[T] = Future()
         self._jobs.put((work, future, durable))
         return await asyncio.wrap_future(future)
+
+    def together(
+        self, work: Callable[[Connection, Sequence[Item]], Sequence[Result]]
+    ) -> Together[Item, Result]:
+        """For many small writes of one kind: `work` is run, as in `write`, for all items that wait."""
+
+        async def write(items: Sequence[Item]) -> Sequence[Result]:
+            return await self.write(lambda connection: work(connection, items))
+
+        return Together(write)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, which must only read, in a snapshot."""
