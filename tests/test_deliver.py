@@ -195,7 +195,7 @@ async def test_who_writes_without_a_pause_gets_the_doubtful_message_too(db: Data
 async def test_a_lease_protects_a_call_that_still_runs(flow: World) -> None:
     await answered(flow, "uno")
     await flow.db.write(lambda c: deliver.outgoing.claim(c, limit=9, lease=deliver.LEASE, now=flow.clock()))
-    flow.clock.passes(seconds=59)
+    flow.clock.passes(seconds=14)
     await sweep(flow.way)
     assert await flow.states() == ["sending"]
     flow.clock.passes(seconds=2)

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Row
 
-from bot.flow import workers
+from bot.channels.base import Delivery
+from bot.flow import deliver, workers
 from bot.flow.answer import answer_next
+from bot.flow.receive import receive
 from bot.flow.scene import LEASE
+from bot.flow.sweep import sweep, watched
 from bot.flow.workers import Answering
-from bot.model.dialogue import Ask, Turn
-from bot.store.tables import leases
-from tests.flow_support import World
+from bot.model.dialogue import Ask, Turn, Watch
+from bot.model.messages import ConversationKey, RawEvent
+from bot.model.states import Sending
+from bot.store import outgoing as store
+from bot.store.database import Database
+from bot.store.tables import events, leases, outgoing
+from tests.flow_support import Platform, World, turn, world
 from tests.many_support import Hanging, another, soon
 
 
@@ -210,3 +219,134 @@ async def test_a_process_that_stops_gives_back_what_it_could_not_finish(flow: Wo
 
 async def _asked(flow: World) -> bool:
     return bool(flow.engine.asked)
+
+
+# Sending.
+
+
+async def test_several_processes_send_each_row_once_in_order(flow: World) -> None:
+    crowd = [flow, another(flow), another(flow)]
+    chats = [f"c{n}" for n in range(8)]
+    for chat in chats:
+        flow.engine.script = [turn("1", "2", "3", intent="greet")]
+        await flow.receives(flow.raw(chat, text="ciao"))
+        await flow.answers(chat)
+
+    async def slowly(_: Delivery) -> None:
+        await asyncio.sleep(0.01)
+
+    flow.platform.before_send = slowly
+    await asyncio.gather(*(one.delivers() for one in crowd))
+    await flow.delivers()
+    for chat in chats:
+        assert flow.platform.texts(chat) == ["1", "2", "3"]
+    assert {row.attempts for row in await flow.rows(outgoing)} == {1}
+
+
+async def test_a_platform_that_hangs_takes_no_place_of_another(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "AT_ONCE", 2)
+    slow, quick = Platform("slow"), Platform("quick")
+    flow = world(db, tmp_path, platforms=[slow, quick])
+    goes_on = asyncio.Event()
+
+    async def hangs(_: Delivery) -> None:
+        async with asyncio.timeout(20):
+            await goes_on.wait()
+
+    slow.before_send = hangs
+    delivering = deliver.Delivering(flow.way)
+    running = asyncio.create_task(delivering.run())
+    for platform, number in ((slow, 5), (quick, 5)):
+        for n in range(number):
+            key = ConversationKey(platform.name, f"c{n}")
+            raw = RawEvent(f"e{platform.name}{n}", key.chat, {"text": "ciao"}, flow.clock())
+            await receive(flow.way, platform.name, [raw])
+            await answer_next(flow.way, key)
+    await soon(lambda: _is(len(quick.sent) == 5))
+    assert len(slow.tried) == 2 and slow.sent == []
+    goes_on.set()
+    await soon(lambda: _is(len(slow.sent) == 5))
+    await delivering.stop()
+    await running
+
+
+async def _is(condition: bool) -> bool:
+    return condition
+
+
+async def test_a_call_that_takes_long_keeps_its_row(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on = asyncio.Event()
+
+    async def hangs(_: Delivery) -> None:
+        async with asyncio.timeout(20):
+            await goes_on.wait()
+
+    monkeypatch.setattr(deliver, "LEASE", timedelta(seconds=0.03))
+    flow.platform.before_send = hangs
+    delivering = deliver.Delivering(flow.way)
+    running = asyncio.create_task(delivering.run())
+    await flow.receives(flow.raw(text="ciao"))
+    await flow.answers()
+    await soon(lambda: _is(bool(flow.platform.tried)))
+    for _ in range(3):
+        flow.clock.passes(seconds=10)
+        until = flow.clock() + deliver.LEASE
+        await soon(lambda until=until: _leased(flow, until))
+        await sweep(another(flow).way)
+        assert await flow.states() == ["sending"]
+    goes_on.set()
+    await soon(lambda: _sent(flow))
+    await delivering.stop()
+    await running
+    assert len(flow.platform.tried) == 1
+
+
+async def _leased(flow: World, until: datetime) -> bool:
+    return (await flow.rows(outgoing))[0].lease_until == until
+
+
+async def _sent(flow: World) -> bool:
+    return await flow.states() == ["sent"]
+
+
+async def test_the_late_result_of_a_lost_call_changes_nothing(flow: World) -> None:
+    """A sender hung past its lease; another sends the row now. The first one's refusal must not free it again."""
+    await flow.receives(flow.raw(text="ciao"))
+    await flow.answers()
+
+    def claim(connection: Connection) -> list[Row[Any]]:
+        return store.claim(connection, limit=9, lease=deliver.LEASE, now=flow.clock())
+
+    (first,) = await flow.db.write(claim)
+    flow.clock.passes(seconds=16)
+    await sweep(flow.way)  # lost: ambiguous
+    flow.clock.passes(seconds=2)
+    await sweep(flow.way)  # once more
+    (second,) = await flow.db.write(claim)
+    assert (first.attempts, second.attempts) == (1, 2)
+    now = flow.clock()
+    await flow.db.write(lambda c: store.not_sent(c, first, Sending.LATER, "429", now, due_at=now))
+    await flow.db.write(lambda c: store.not_yet(c, first, now))
+    await flow.db.write(lambda c: store.renew(c, [first], now + timedelta(hours=1)))
+    (row,) = await flow.rows(outgoing)
+    assert (row.state, row.lease_until) == ("sending", second.lease_until)
+    await flow.db.write(lambda c: store.sent(c, first, "p1", now))  # that it arrived after all is worth knowing
+    assert await flow.states() == ["sent"]
+
+
+# What time does.
+
+
+async def test_two_that_sweep_at_once_do_everything_once(flow: World) -> None:
+    """The lead may be two's for a moment."""
+    flow.engine.script = [turn("Guasto.", watches=(Watch("incident:1", "/check", "/tell"),))]
+    await flow.writes("la linea non va")
+    other = another(flow)
+    over = turn(watch_results=(("incident:1", False),))
+    flow.engine.script, other.engine.script = [over], [over]
+    await asyncio.gather(watched(flow.way), watched(other.way))
+    flow.clock.passes(seconds=2)
+    await asyncio.gather(watched(flow.way), watched(other.way))
+    assert len([row for row in await flow.rows(events) if row.own]) == 1

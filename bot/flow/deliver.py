@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,11 @@ from bot.store import agents, outgoing
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)  # longer than any call's time-out: a row claimed this long ago was lost with its sender
+LEASE = timedelta(seconds=15)  # renewed while the call runs: a row not renewed for so long was lost with its sender
 ECHO_WAIT = timedelta(seconds=20)  # an echo that proves an ambiguous send comes within this
 TRIES = 8  # attempts at what provably did not arrive: about five minutes
-AT_ONCE = 64  # calls under way
+AT_ONCE = 64  # calls under way on each channel: a platform that hangs takes no place of another's
+STOP = 60.0  # seconds in which calls under way end: longer than any call's time-out
 IDLE = 5.0  # seconds between looks when no bell rings: another process may have left rows
 
 
@@ -46,7 +49,9 @@ class Delivering:
 
     def __init__(self, way: Way) -> None:
         self._way = way
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], Row[Any]] = {}
+        self._more = False  # as many rows as there was room for were claimed: there may be others
+        self._renewing: asyncio.Task[None] | None = None
         self._stopping = False
         self._ended = asyncio.Event()
         self._ended.set()
@@ -54,6 +59,7 @@ class Delivering:
     async def run(self) -> None:
         """Deliver until stopped."""
         self._ended.clear()
+        self._renewing = asyncio.create_task(self._renew())
         try:
             while not self._stopping:
                 await self._look()
@@ -64,8 +70,8 @@ class Delivering:
         """Send what is due, then wait until more may be."""
         bell = self._way.outgoing.next()
         try:
-            claimed = await self.deliver_due()
-            seconds = 0.0 if claimed == AT_ONCE else await self._idle_seconds()
+            await self.deliver_due()
+            seconds = 0.0 if self._more else await self._idle_seconds()
         except Exception:
             log.exception("rows to send could not be read")
             seconds = IDLE
@@ -74,17 +80,37 @@ class Delivering:
 
     async def deliver_due(self) -> int:
         """Claim the rows that are due and start their calls; how many."""
-        room = AT_ONCE - len(self._calls)
-        if room <= 0:
-            await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
-            return AT_ONCE
-        now = self._way.clock()
-        rows = await self._way.db.write(lambda connection: outgoing.claim(connection, limit=room, lease=LEASE, now=now))
+        room, full = self._places()
+        claim = partial(outgoing.claim, limit=room, lease=LEASE, now=self._way.clock(), but_not=full)
+        rows = await self._way.db.write(claim) if room else []
+        self._more = bool(rows) and len(rows) == room
         for row in rows:
             task = asyncio.create_task(self._deliver(row))
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self._calls[task] = row
+            task.add_done_callback(lambda done: self._calls.pop(done, None))
         return len(rows)
+
+    def _places(self) -> tuple[int, list[str]]:
+        """How many rows may be claimed, whatever channel they are of, and the channels that may claim none."""
+        taken = Counter(row.channel for row in self._calls.values())
+        full = [name for name, number in taken.items() if number >= AT_ONCE]
+        if len(full) == len(self._way.channels):
+            return 0, full  # each call that ends rings the bell
+        return AT_ONCE - max((number for number in taken.values() if number < AT_ONCE), default=0), full
+
+    async def _renew(self) -> None:
+        """Say that our calls are still under way; most end long before there is anything to say."""
+        while True:
+            began = set(self._calls)
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            late = [row for call, row in self._calls.items() if call in began]
+            if not late:
+                continue
+            try:
+                renew = partial(outgoing.renew, rows=late, until=self._way.clock() + LEASE)
+                await self._way.db.write(renew, durable=False)
+            except Exception:
+                log.exception("leases could not be renewed: others may take these rows for lost")
 
     async def stop(self) -> None:
         """Claim nothing more and finish the calls under way."""
@@ -92,10 +118,13 @@ class Delivering:
         self._way.outgoing.ring()
         await self._ended.wait()  # a claim under way: its rows would look as if their calls had been made
         if self._calls:
-            await asyncio.wait(self._calls, timeout=LEASE.total_seconds())
+            await asyncio.wait(self._calls, timeout=STOP)
+        if self._renewing:
+            self._renewing.cancel()
 
     async def _idle_seconds(self) -> float:
-        due = await self._way.db.read(outgoing.next_due)
+        _, full = self._places()
+        due = await self._way.db.read(partial(outgoing.next_due, but_not=full))
         seconds = (due - self._way.clock()).total_seconds() if due else IDLE
         return min(max(seconds, 0.02), IDLE)
 

@@ -92,8 +92,6 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
     way.outgoing.ring()
 
 
-
-
 async def watched(way: Way) -> None:
     """Ask once per watched subject whether it is over, and give everyone who waits for it a turn of their own."""
     subjects = await way.db.read(

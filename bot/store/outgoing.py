@@ -117,14 +117,21 @@ def part_of(row: Row[Any]) -> Part:
     return Part(text=stored["text"], quick_replies=quick_replies, image=stored["image"])
 
 
-def claim(connection: Connection, *, limit: int, lease: timedelta, now: datetime) -> list[Row[Any]]:
+def claim(
+    connection: Connection, *, limit: int, lease: timedelta, now: datetime, but_not: Collection[str] = ()
+) -> list[Row[Any]]:
     """Take rows to send: the first open row of each conversation, if it is due; with its conversation's columns.
+
+    None of the channels `but_not`. What another process is claiming at this moment is left to it, and the number of
+    attempts is the fence: the result of an earlier one changes nothing any more.
 
     The bot's rows in a conversation that a person took are suppressed here, in the same transaction that would
     have claimed them: a reply computed before the take is never delivered after it.
     """
     connection.execute(_SUPPRESS_TAKEN)
     due = _DUE if connection.dialect.name == "sqlite" else _DUE_UNLOCKED
+    if but_not:
+        due = due.where(~_on(but_not))
     ids = list(connection.execute(due, {"now": now, "most": limit}).scalars())
     if not ids:
         return []
@@ -188,7 +195,7 @@ def not_yet(connection: Connection, row: Row[Any], due_at: datetime) -> None:
     """Its turn has not come: as if it had not been claimed, until then. No news for desks."""
     connection.execute(
         update(outgoing)
-        .where(outgoing.c.id == row.id, outgoing.c.state == Sending.SENDING)
+        .where(_claimed(row))
         .values(state=Sending.PENDING, attempts=row.attempts - 1, due_at=due_at, lease_until=None)
     )
 
@@ -199,7 +206,7 @@ def not_sent(
     """It did not arrive, or perhaps did not: later, ambiguous or failed."""
     connection.execute(
         update(outgoing)
-        .where(outgoing.c.id == row.id, outgoing.c.state == Sending.SENDING)
+        .where(_claimed(row))
         .values(state=state, problem=problem, due_at=due_at, lease_until=None)
     )
     tell(connection, row.conversation_id, "delivery", now)
@@ -265,10 +272,24 @@ def _on(channels: Collection[str], *also: ColumnElement[bool]) -> ColumnElement[
     )
 
 
-def next_due(connection: Connection) -> datetime | None:
+def next_due(connection: Connection, *, but_not: Collection[str] = ()) -> datetime | None:
     """When the next row becomes due; rows behind another of their conversation wait for that one."""
-    due: datetime | None = connection.execute(_NEXT_DUE).scalar()
+    query = _NEXT_DUE.where(~_on(but_not)) if but_not else _NEXT_DUE
+    due: datetime | None = connection.execute(query).scalar()
     return due
+
+
+def renew(connection: Connection, rows: Collection[Row[Any]], until: datetime) -> None:
+    """The calls of these rows are still under way."""
+    for row in rows:
+        connection.execute(update(outgoing).where(_claimed(row)).values(lease_until=until))
+
+
+def _claimed(row: Row[Any]) -> ColumnElement[bool]:
+    """Is the row still as it was claimed? Its lease may have lapsed, and another process have it by now."""
+    return and_(
+        outgoing.c.id == row.id, outgoing.c.state == Sending.SENDING, outgoing.c.attempts == row.attempts
+    )
 
 
 def retry(connection: Connection, outgoing_id: int, now: datetime) -> bool:
