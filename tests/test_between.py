@@ -195,6 +195,23 @@ async def test_a_start_without_redis_waits_for_nothing(redis_server: RedisServer
     await link.stop()
 
 
+async def test_one_that_refuses_scripts_is_not_there_and_does_not_fill_the_log(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with redis_server.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", "-@scripting")
+    try:
+        link = Link(redis_server.url, beat=BEAT)
+        link.start()
+        await asyncio.sleep(1)
+        assert not link.up and len([r for r in caplog.records if r.name == "bot.between.link"]) == 1
+        await link.stop()
+    finally:
+        with redis_server.client() as client:
+            client.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
 async def test_everything_in_it_may_be_deleted(redis_server: RedisServer) -> None:
     async with linked(redis_server, 2) as (own, other):
         bell, heard = SharedBell(own, "live"), Listener(SharedBell(other, "live"))

@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 WAIT = 1.0  # seconds for any answer: a send may stand behind it
 BEAT = 2.0  # seconds between rounds
-SILENCE = 3 * BEAT + WAIT  # seconds without our own beat after which the subscription is dead
 FIRST, LONGEST = 0.2, 5.0  # seconds between tries while it is gone
 PLACES = 16  # connections at most
 _TROUBLE = (RedisError, OSError, TimeoutError)
@@ -63,6 +62,7 @@ class Link:
         )
         self._redis = Redis.from_pool(pool)
         self._beat = beat
+        self._silence = 3 * beat + wait  # seconds without our own beat after which the subscription is dead
         # bells pay no heed to the number of a database: two installations must not wake each other
         self.prefix = f"sportello:{pool.connection_kwargs.get('db') or 0}:"
         self._me = secrets.token_hex(6)
@@ -128,15 +128,18 @@ class Link:
     async def _keep(self) -> None:
         pause = FIRST
         while True:
+            began = time.monotonic()
             try:
                 async with self._redis.pubsub() as listener:
                     await self._open(listener)
-                    pause = FIRST
                     await self._talk(listener)
             except Exception as error:  # whatever it is, it must be tried again
                 self._loses(error)
-            # what is still under way on old connections could come back as the answer to something else
-            await self._redis.connection_pool.disconnect()
+            with contextlib.suppress(Exception):
+                # what is still under way on old connections could come back as the answer to something else
+                await self._redis.connection_pool.disconnect()
+            if time.monotonic() - began > 2 * LONGEST:  # it was there for a while: not one that comes and goes
+                pause = FIRST
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST)
 
@@ -179,13 +182,14 @@ class Link:
         while True:
             await asyncio.sleep(self._beat)
             await self._probe()
-            if time.monotonic() - self._heard_at > SILENCE * self._beat / BEAT:
+            if time.monotonic() - self._heard_at > self._silence:
                 raise TimeoutError
 
     async def _probe(self) -> None:
         """A whole round. Raises RedisError, OSError or TimeoutError."""
         async with self._redis.pipeline(transaction=False) as line:
-            line.set(f"{self.prefix}probe", 1, px=60_000)  # a server that only reads is of no use
+            # a server that only reads, or refuses scripts, is of no use
+            line.eval("return redis.call('SET', KEYS[1], 1, 'PX', 60000)", 1, f"{self.prefix}probe")
             line.pubsub_numsub(f"{self.prefix}told")
             line.publish(f"{self.prefix}beat:{self._me}", self._me)
             _, listening, _ = await line.execute()
