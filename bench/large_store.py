@@ -47,6 +47,7 @@ def fill(db: Database, *, conversations: int, each: int, open_cases: int) -> Non
                 (t.decisions, _decisions(open_cases)),
                 (t.moves, _moves(count)),
                 (t.promises, _promises(count, open_cases)),
+                (t.targets, _targets(open_cases)),
                 (t.live, _live()),
             ):
                 _insert(connection, table, rows)
@@ -221,6 +222,15 @@ def _promises(count: int, open_cases: int) -> Iterator[Row]:
             "made_by": "agent", "agent_id": _agent_of(n), "state": "kept" if settled else "open",
             "due_at": NOW + timedelta(minutes=n % 6000 - 600), "created_at": _last(n),
             "settled_at": _last(n) if settled else None,
+        }  # fmt: skip
+
+
+def _targets(open_cases: int) -> Iterator[Row]:
+    for n in range(1, open_cases + 1):
+        due = NOW + timedelta(minutes=n % 600 - 60)
+        yield {
+            "case_id": n, "kind": "first_answer", "team": "care", "began_at": _last(n), "warn_at": due, "due_at": due,
+            "state": "open",
         }  # fmt: skip
 
 

@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from bench.large_store import AGENTS, MIDDLE, NOW, fill
-from bot.store import cases, decisions, inbox, presence, promises, queue, windows
+from bot.store import cases, decisions, inbox, presence, promises, queue, targets, windows
 from bot.store.database import Database
 
 ME = AGENTS // 2
 #: Tables that grow with the years. The others (people, presence) are as large as the company.
 GROWING = {
     "messages", "conversations", "cases", "customers", "outgoing", "facts", "promises", "moves", "decisions",
-    "packets", "live", "events",
+    "packets", "live", "events", "targets", "search_words",
 }  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def everything(connection: Connection) -> None:
     inbox.latest(connection)
     inbox.news(connection, 100)
     promises.next_of(connection, ids)
+    targets.nearest(connection, ids)
     promises.overdue(connection, None, NOW)
     promises.overdue(connection, ME, NOW)
     case_screen(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 
 from bot.flow import assign
 from bot.flow.teams import fresh, take_in
-from bot.store import agents, inbox
+from bot.store import agents, inbox, targets
 from bot.store import tables as t
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor
 from tests.flow_support import CHAT, TEAMS
@@ -333,3 +334,19 @@ async def test_a_lead_s_cursor_in_an_agent_s_hand_shows_a_page(desk: DeskWorld) 
     one = await desk.flow.db.read(lambda c: inbox.listed(c, "waiting", 9, limit=1, lead=True))
     anna = await desk.agent()
     assert one.after and (await anna.opens(f"/desk?tab=waiting&after={one.after}")).text.count('id="row-') == 3
+
+
+async def test_the_list_shows_what_the_team_aims_at(desk: DeskWorld) -> None:
+    await desk.asks()
+    case, now = await desk.flow.case(), desk.flow.clock()
+    assert case
+    soon, due = now + timedelta(minutes=8), now + timedelta(minutes=10)
+    await desk.flow.db.write(
+        lambda c: targets.begin(c, case.id, "next_answer", team="care", warn=soon, due=due, now=now)
+    )
+    anna = await desk.agent()
+    assert re.search(r'<span class="tag" title="[^"]*">risposta: <time [^>]*>10 min', (await anna.opens("/desk")).text)
+    desk.flow.clock.passes(minutes=9)
+    assert re.search(r'<span class="tag bad" title="[^"]*">risposta: <time', (await anna.opens("/desk")).text)
+    desk.flow.clock.passes(minutes=1)
+    assert "risposta: in ritardo" in (await anna.opens("/desk")).text

@@ -123,9 +123,15 @@ def _attempt(w: Words, one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def row_view(
-    w: Words, row: Row[Any], channels: Mapping[str, Channel], me: int, promise: datetime | None = None
+    w: Words,
+    row: Row[Any],
+    channels: Mapping[str, Channel],
+    me: int,
+    *,
+    promise: datetime | None = None,
+    aim: Row[Any] | None = None,
 ) -> dict[str, Any]:
-    """One row of a list; `promise` is when the next open promise is due."""
+    """One row of a list; `promise` is when the next open promise is due, `aim` the team's nearest target."""
     waiting = row.status == "waiting"
     since = row.waiting_since if waiting else row.last_customer_at
     kinds = [w.name("kind", one.get("kind")) for one in row.attachments or ()]
@@ -142,6 +148,9 @@ def row_view(
         if row.status in ("waiting", "agent")
         else None,
         "marks": [mark for mark in WORTH if mark in (row.marks or ())] if row.status in ("waiting", "agent") else [],
+        "aim": aim,
+        "aim_late": bool(aim and aim.due_at <= w.now),
+        "aim_soon": bool(aim and aim.warn_at <= w.now),
         "promise": promise,
         "promise_soon": bool(promise and promise - w.now < SOON),
         "promise_late": bool(promise and promise <= w.now),

@@ -17,7 +17,7 @@ from bot.desk.timeline import timeline
 from bot.model.roles import OVERSEERS, SEE_EVERY_CASE
 from bot.model.states import Outcome, Status
 from bot.model.windows import notice
-from bot.store import cases, inbox, promises, windows
+from bot.store import cases, inbox, promises, targets, windows
 
 LONGEST_QUERY = 80  # characters
 
@@ -54,7 +54,11 @@ async def conversation(look: Look) -> web.StreamResponse:
 def _screen(look: Look, data: dict[str, Any]) -> web.Response:
     w = look.words
     due = data["promised"]
-    rows = [row_view(w, row, look.way.channels, look.me.id, due.get(row.id)) for row in data["listed"].rows]
+    aims = data["aims"]
+    rows = [
+        row_view(w, row, look.way.channels, look.me.id, promise=due.get(row.id), aim=aims.get(row.in_hand))
+        for row in data["listed"].rows
+    ]
     if _tab(look) == inbox.CLOSING and not data["query"]:
         # an end that passed since the list was read has no next one
         rows.sort(key=lambda row: (row["window"]["next"] or row["window"]["last"]).at)
@@ -101,6 +105,7 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
         "may_search": look.me.role in SEE_EVERY_CASE,
         "closing": len(closing),
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
+        "aims": targets.nearest(connection, [row.in_hand for row in listed.rows if row.in_hand]),
         "overdue": promises.overdue(connection, None if lead else look.me.id, look.way.clock()),
         "waiting": waiting if look.me.role in SEE_EVERY_CASE else 0,
         "mine": mine,

@@ -75,6 +75,7 @@ def _rows() -> Select[Any]:
         select(
             *(_c[n] for n in ("id", "channel", "status", "language", "blocked", "last_customer_at", "last_message_at")),
             customers.c.name.label("customer_name"),
+            cases.c.id.label("in_hand"),
             *(cases.c[n] for n in ("number", "reason", "topic", "waiting_since", "counts_since", "marks")),
             *(cases.c[n] for n in ("lead_since", "wish", "offered_to", "helper_id")),
             _offered.c.name.label("offered_name"),
