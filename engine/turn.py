@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable
@@ -18,6 +20,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from engine.answers import file_beside
+from engine.growth import Growth
 from engine.rehearsal import spare_actions
 from engine.schema import check_schema_once, find_kinds_of_events_once
 from engine.tracker import CURRENT, RequestState
@@ -80,11 +83,12 @@ class TurnInput(InputChannel):
             if not any(isinstance(each, FailureListener) for each in log.filters):
                 log.addFilter(FailureListener())
         routes = Blueprint("turn", "turn")
+        growth = Growth(int(os.environ.get("ENGINE_MEMORY_MB") or 0), leave)
 
         @routes.get("/")
         async def ready(request: Request) -> HTTPResponse:
             model_id = request.app.ctx.agent.model_id
-            return response.json({"model_id": model_id}, status=200 if model_id else 503)
+            return response.json({"model_id": model_id}, status=200 if model_id and not growth.leaving else 503)
 
         @routes.get("/answers")
         async def answers(request: Request) -> HTTPResponse:
@@ -98,7 +102,10 @@ class TurnInput(InputChannel):
                 message, state = read_turn(request.body)
             except BadRequest as error:
                 return response.json({"error": str(error)}, status=400)
+            if growth.leaving:
+                return response.json({"error": "this engine leaves: ask another"}, status=503)
             CURRENT.set(state)
+            growth.begins()
             try:
                 await on_new_message(message)
                 return response.json(turn_answer(message, state, request.app.ctx.agent.model_id))
@@ -109,8 +116,16 @@ class TurnInput(InputChannel):
             except Exception as error:  # whatever broke: the caller must not take it for an answer
                 logger.error("Turn %s failed: %s", message.message_id, outline(error))
                 return response.json({"error": type(error).__name__}, status=500)
+            finally:
+                growth.ends()
 
         return routes
+
+
+def leave() -> None:
+    """End this process as its owner would, when the last answer is out."""
+    logger.warning("This engine has grown beyond ENGINE_MEMORY_MB and leaves")
+    asyncio.get_running_loop().call_later(1.0, os.kill, os.getpid(), signal.SIGTERM)
 
 
 def read_turn(body: bytes) -> tuple[UserMessage, RequestState]:
