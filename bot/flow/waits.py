@@ -8,7 +8,6 @@ ended       answered or not: the row says how long it took, and whether it was t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, Row
 from bot.flow.way import Way
 from bot.model.replies import QuickReply
 from bot.model.team import FIRST, Team, by, short_day
-from bot.model.waits import SURE, Past, Scene, Usual, corrected, minutes_of, usual
+from bot.model.waits import SURE, Past, Scene, Usual, comparable, corrected, minutes_of, usual_of
 from bot.store import clocks, presence, promises
 from bot.store import waits as store
 
@@ -27,18 +26,6 @@ IN_MINUTES = timedelta(minutes=90)  # longer waits are told as a time of day
 SOONEST = timedelta(minutes=30)  # an hour that is offered is at least this far away
 LATEST = timedelta(days=4)  # and at most this far
 TOO_LATE = timedelta(minutes=10)  # an hour this near is no longer offered
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What is known about the waits of a team."""
-
-    past: list[Past]
-    share: float
-
-    def usual(self, scene: Scene, waited: float = 0) -> Usual | None:
-        """Within how long an answer usually comes."""
-        return usual(self.past, scene, share=self.share, waited=waited)
 
 
 def begun(
@@ -56,8 +43,10 @@ def begun(
     """
     team = way.teams.get(case.team)
     ahead, people, scene = _scene(connection, team, now)
-    known = _known(connection, team, now)
-    found = None if silently else known.usual(scene)
+    near = comparable(_past(connection, team, now), scene)
+    found = usual_of(near, _share(connection, team, now))
+    hour = _hour(team, near, found, now)
+    found = None if silently else found
     minutes = minutes_of(found.seconds) if found else None
     due = _deadline(team, now, minutes) if minutes else None
     promised = silently or promise_id is not None
@@ -76,7 +65,7 @@ def begun(
         minutes=minutes,
         due_at=due,
         basis=found.basis if found else None,
-        offer_at=None if promised else _hour(team, known, scene, now),
+        offer_at=None if promised else hour,
         promise_id=promise_id,
         tell_at=None if promised else tell_at,
     )
@@ -95,13 +84,16 @@ def _scene(connection: Connection, team: Team, now: datetime) -> tuple[int, int,
     return ahead, len(there), Scene(local.weekday(), minute, team.opens(now) is not None, load)
 
 
-def _known(connection: Connection, team: Team, now: datetime) -> _Known:
+def _past(connection: Connection, team: Team, now: datetime) -> list[Past]:
     past = []
     for scene, row in store.history(connection, team.key, now - HISTORY):
-        ended = row.ended_at is not None
-        seconds = row.seconds if ended else team.open_time(row.began_at, now).total_seconds()
-        past.append(Past(scene, seconds, ended and row.ended_why in store.ANSWERED))
-    return _Known(past, corrected(store.kept_lately(connection, team.key, now)))
+        seconds = row.seconds if row.began_at is None else team.open_time(row.began_at, now).total_seconds()
+        past.append(Past(scene, seconds, row.ended_why in store.ANSWERED))
+    return past
+
+
+def _share(connection: Connection, team: Team, now: datetime) -> float:
+    return corrected(store.kept_lately(connection, team.key, now))
 
 
 def _deadline(team: Team, now: datetime, minutes: int) -> datetime:
@@ -122,10 +114,9 @@ def _in_minutes(now: datetime, due: datetime, minutes: int) -> bool:
     return length <= IN_MINUTES and due - now <= length
 
 
-def _hour(team: Team, known: _Known, scene: Scene, now: datetime) -> datetime | None:
+def _hour(team: Team, near: list[list[Past]], usually: Usual | None, now: datetime) -> datetime | None:
     """The first full hour by which the team can surely write; None where nothing tells, or it is days away."""
-    sure = usual(known.past, scene, share=SURE)
-    usually = known.usual(scene)
+    sure = usual_of(near, SURE)
     if sure or usually:
         length = timedelta(seconds=max(sure.seconds if sure else 0, usually.seconds * 1.5 if usually else 0))
     elif FIRST in team.targets:
@@ -170,7 +161,9 @@ def again(connection: Connection, way: Way, wait: Row[Any], now: datetime) -> Ro
     """The hour that was offered is too near or gone: offer the next; the wait."""
     team = way.teams.get(wait.team)
     _, _, scene = _scene(connection, team, now)
-    store.change(connection, wait.id, offer_at=_hour(team, _known(connection, team, now), scene, now))
+    near = comparable(_past(connection, team, now), scene)
+    hour = _hour(team, near, usual_of(near, _share(connection, team, now)), now)
+    store.change(connection, wait.id, offer_at=hour)
     return store.get(connection, wait.id)
 
 
@@ -179,7 +172,8 @@ def still(connection: Connection, way: Way, wait: Row[Any], now: datetime) -> da
     team = way.teams.get(wait.team)
     scene = Scene(wait.weekday, wait.minute, wait.closed, wait.load)
     waited = team.open_time(wait.began_at, now).total_seconds()
-    found = _known(connection, team, now).usual(scene, waited)
+    near = comparable(_past(connection, team, now), scene, waited=waited)
+    found = usual_of(near, _share(connection, team, now))
     if found is None:
         return None
     return _round(team.later(now, timedelta(minutes=minutes_of(found.seconds - waited))))

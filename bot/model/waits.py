@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 SHARE = 0.8  # of the waits: "8 times out of 10"
@@ -20,7 +20,7 @@ _FEW = 30  # of them: fewer say nothing about it
 _MOST = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scene:
     """A moment at which a customer asks a team for a person."""
 
@@ -30,7 +30,7 @@ class Scene:
     load: float  # how many wait for each person who is there; 0: somebody has a hand free
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Past:
     """A wait that began earlier. Not answered (yet): it took longer than `seconds`, nobody knows how much."""
 
@@ -77,10 +77,20 @@ def usual(past: Sequence[Past], now: Scene, *, share: float = SHARE, waited: flo
 
     `waited`: seconds of waiting that are over already; the result counts from the beginning all the same.
     """
+    return usual_of(comparable(past, now, waited=waited), share)
+
+
+def comparable(past: Sequence[Past], now: Scene, *, waited: float = 0) -> list[list[Past]]:
+    """The waits that are longer than `waited` and comparable at the first step, those that the second adds, and on."""
     near: list[list[Past]] = [[] for _ in _STEPS]
     for one in past:
         if one.seconds > waited and (place := _place(one.scene, now)) is not None:
             near[place].append(one)
+    return near
+
+
+def usual_of(near: Sequence[Sequence[Past]], share: float) -> Usual | None:
+    """The same from what is `comparable`: several shares of one scene need it only once."""
     found: list[Past] = []
     for step, more in zip(_STEPS, near, strict=True):
         found += more
@@ -130,9 +140,10 @@ def _place(one: Scene, now: Scene) -> int | None:
     """The first of the steps, each wider than the one before, at which the two are comparable."""
     if one.closed != now.closed:
         return None
-    ratio = one.load / now.load if one.load and now.load else 1.0 if one.load == now.load else 0.0
-    if not now.load and one.load:
-        ratio = _STEPS[-1].times + 1
+    if one.load and now.load:
+        ratio = one.load / now.load
+    else:  # 0: somebody has a hand free, which is a kind of its own
+        ratio = 1.0 if one.load == now.load else inf if one.load else 0.0
     if ratio < 1 / _STEPS[-1].times:
         return None  # less load
     apart = 0 if now.closed else abs(one.minute - now.minute)  # outside the hours all wait from the opening on
