@@ -35,6 +35,7 @@ async def test_who_waits_where_who_is_there_and_who_has_how_much(desk: DeskWorld
     anna = await desk.agent()
     lea = await desk.agent("lea", "Lea Lead", "lead")
     bea = await desk.person("bea", "Bea Brandt")
+    boss = await desk.person("boss", "Elena Conti", "admin")
     first = await desk.asks("one")
     await anna.posts(f"/desk/c/{first}/take")
     desk.flow.clock.passes(minutes=10)
@@ -45,8 +46,8 @@ async def test_who_waits_where_who_is_there_and_who_has_how_much(desk: DeskWorld
     tech, early = desk.flow.way.teams.all[1].key, now - timedelta(minutes=5)
 
     def work(connection: Connection) -> None:
-        presence.here(connection, 1, used_at=now, now=now)
-        presence.here(connection, bea.id, used_at=now, now=now)
+        for one in (1, bea.id, boss.id):
+            presence.here(connection, one, used_at=now, now=now)
         agents.change(connection, bea.id, teams=[tech])
         cases.change(connection, 3, team=tech, lead_since=now)
         targets.begin(connection, 3, "first_answer", team=tech, warn=early, due=early, now=early)

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -425,6 +426,10 @@ async def test_the_commands_of_an_evening(tmp_path: Path, sqlite_file: Path) -> 
         assert code == 1 and "--overwrite" in told
         code, told = await bot("restore", str(file), **{**settings, "DATA_DIR": str(tmp_path / "new")})
         assert code == 0 and "1 agents" in told
+        written = {"data": ["person_add", "backup"], "new": ["person_add", "restore"]}
+        for folder, kinds in written.items():
+            with closing(sqlite3.connect(tmp_path / folder / "sportello.db")) as kept:
+                assert [kind for (kind,) in kept.execute("SELECT kind FROM audit ORDER BY id")] == kinds
         code, told = await bot("replay", "7", **settings)
         assert code == 1 and "no event 7" in told
 

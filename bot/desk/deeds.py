@@ -13,7 +13,8 @@ KINDS = (
     *("look", "file", "take", "reply", "note", "pass", "ask", "helped", "queue", "mark", "back", "close", "retry"),
     *("promise_kept", "promise_later", "promise_withdrawn", "pause", "resume"),
     *("sign_in", "sign_in_failed", "sign_out", "password_wrong"),
-    *("teams", "skills", "person_add", "role", "person_out", "person_in", "name", "picture", "password", "export"),
+    *("teams", "skills", "person_add", "role", "person_out", "person_in", "name", "picture", "password"),
+    *("export", "backup", "restore"),
 )
 #: Detail -> group of words for its values.
 _CODES = {"outcome": "outcome", "role": "role", "languages": "language", "mark": "mark", "unmark": "mark"}

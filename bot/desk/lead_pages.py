@@ -82,7 +82,8 @@ def _fill(rows: dict[str, TeamNow], teams: Teams, connection: Connection, now: d
 
 
 def _is_there(one: Row[Any]) -> bool:
-    return bool(one.present and not one.paused_at)
+    """At the desk, and given customers: an admin who looks at this page takes nobody off a queue."""
+    return bool(one.present and not one.paused_at and one.role in GIVEN_CUSTOMERS)
 
 
 def _midnight(look: Look, now: datetime) -> datetime:

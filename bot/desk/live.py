@@ -14,7 +14,7 @@ from bot.store import inbox
 
 log = logging.getLogger(__name__)
 
-LOOK = 0.7  # seconds between looks without a ring: another process may have written, or ended a session
+LOOK = 0.5  # seconds between looks without a ring: another process may have written, or ended a session
 LATE = 200  # lines looked at again: on PostgreSQL a lower id may be committed after a higher one
 BREATH = 15.0  # seconds of silence after which a line keeps the connection open
 

@@ -27,7 +27,8 @@ async def take_in(way: Way) -> None:
 
     def work(connection: Connection) -> None:
         if team_files.on_disk(connection) != text:
-            team_files.add(connection, text, agent_id=None, on_disk=True, now=now)
+            version = team_files.add(connection, text, agent_id=None, on_disk=True, now=now)
+            audit.add(connection, "teams", None, now=now, version=version)
 
     await way.db.write(work)
     await fresh(way)

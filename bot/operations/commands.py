@@ -12,6 +12,7 @@ from bot.operations import check, doctor, engines
 from bot.operations.copies import CopyFailed, backup, restore
 from bot.operations.replay import replay
 from bot.pair import ChildrenSettings
+from bot.store import audit
 
 
 async def operate(way: Way, options: argparse.Namespace, link: Link | None = None) -> str:
@@ -58,6 +59,9 @@ async def _copy(way: Way, options: argparse.Namespace) -> str:
             )
     except CopyFailed as error:
         return str(error)
+    # all that is known of every customer has left the database, or was put into it
+    rows, now = sum(counts.values()), way.clock()
+    await way.db.write(lambda connection: audit.add(connection, options.command, None, now=now, rows=rows))
     print("\n".join(f"{number:>10} {name}" for name, number in sorted(counts.items())))
     print("Every row was read back and compared.")
     return ""
