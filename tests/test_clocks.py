@@ -363,6 +363,12 @@ def test_a_mistake_in_the_targets_is_named(given: Any, problem: str) -> None:
     assert problem in str(raised.value)
 
 
+def test_a_target_that_a_team_could_never_reach_is_a_mistake() -> None:
+    rarely = {**TECHNICIANS, "hours": {"tuesday": ["09:00-10:00"]}, "targets": {RESOLUTION: "27 h"}}
+    with pytest.raises(ValueError, match="care: targets: the team is not there that long in 26 weeks"):
+        teams_of({**TEAMS, "teams": {"care": rarely}})
+
+
 def test_opening_hours_are_counted_over_nights_holidays_and_the_change_of_the_clocks() -> None:
     team = replace(teams_of(TEAMS).first)
     friday = datetime(2026, 3, 27, 21, 0, tzinfo=team.zone)

@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 WARN_AFTER = 0.8  # of a target's time
 ANSWERS = (FIRST, NEXT)
-_ALL = (FIRST, NEXT, RESOLUTION)
 
 
 def opened(

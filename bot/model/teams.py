@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ FILE = "teams.yml"
 LANGUAGES = ("it", "en")
 LONGEST_WAIT = 240  # minutes: an offer that stands longer than this is a queue by another name
 LONGEST_TARGET = timedelta(hours=500)  # of opening hours: what takes longer is promised, not aimed at
+MOST_WEEKS = 26  # a target that a team needs longer for could not be told a day at all
 _LENGTH = re.compile(r"(?P<number>[1-9]\d{0,3}) ?(?P<unit>min|h)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -113,6 +114,9 @@ def _team(key: str, raw: Any, zone: ZoneInfo, languages: tuple[str, ...], proble
     if type(minutes) is not int or not 1 <= minutes <= LONGEST_WAIT:
         problems.append(f"{key}: minutes: {minutes!r} is no whole number from 1 to {LONGEST_WAIT}")
         minutes = 5
+    targets = _targets(raw.get("targets"), key, problems)
+    if any(length > _there(spans) * MOST_WEEKS for length in targets.values()):
+        problems.append(f"{key}: targets: the team is not there that long in {MOST_WEEKS} weeks")
     own = raw.get("languages", list(languages))
     return Team(
         key=key,
@@ -124,7 +128,7 @@ def _team(key: str, raw: Any, zone: ZoneInfo, languages: tuple[str, ...], proble
         languages=_languages(own, languages, f"{key}: languages", problems),
         topics=_topics(raw.get("topics"), key, problems),
         minutes=minutes,
-        targets=_targets(raw.get("targets"), key, problems),
+        targets=targets,
     )
 
 
@@ -186,6 +190,13 @@ def _targets(raw: Any, key: str, problems: list[str]) -> dict[str, timedelta]:
         else:
             targets[name] = length
     return targets
+
+
+def _there(days: tuple[tuple[tuple[time, time], ...], ...]) -> timedelta:
+    """How long the team is there in a week."""
+    any_day = date.min
+    lengths = (datetime.combine(any_day, end) - datetime.combine(any_day, start) for day in days for start, end in day)
+    return sum(lengths, timedelta())
 
 
 def _twice(teams: tuple[Team, ...], problems: list[str]) -> None:
