@@ -123,6 +123,8 @@ async def _look(db: Database, looks: int) -> dict[str, dict[str, float]]:
     times: dict[str, list[float]] = {name: [] for name in PAGES}
     try:
         async with ClientSession(f"http://127.0.0.1:{port}", cookie_jar=CookieJar(unsafe=True)) as browser:
+            for address in PAGES.values():  # templates are compiled at their first use
+                await _page(browser, address)
             for _ in range(looks):
                 for name, address in PAGES.items():
                     times[name].append(await _page(browser, address))

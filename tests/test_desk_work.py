@@ -14,7 +14,7 @@ from aiohttp import ClientPayloadError
 from sqlalchemy import Connection, event
 
 from bot.model.errors import SendError
-from bot.store import conversations, inbox, messages
+from bot.store import conversations, inbox, lists, messages
 from bot.store import tables as t
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor, png
 from tests.flow_support import Platform, with_abilities
@@ -193,7 +193,7 @@ async def test_lists_show_the_longest_waiting_first_page_by_page(desk: DeskWorld
     for tab, names in (("waiting", [0, 1, 2, 3, 4, 5, 6]), ("all", [6, 5, 4, 3, 2, 1, 0])):
         found, after = [], None
         while True:
-            one = await flow.db.read(lambda c, tab=tab, after=after: inbox.listed(c, tab, 1, after=after, limit=3))
+            one = await flow.db.read(lambda c, tab=tab, after=after: lists.listed(c, tab, 1, after=after, limit=3))
             found += [row.customer_name for row in one.rows]
             after = one.after
             if after is None:
@@ -210,7 +210,7 @@ async def test_mine_shows_first_who_is_to_be_answered(desk: DeskWorld) -> None:
     await flow.writes("ci siete?", "1", sender={"name": "Cliente 1"})
     page = (await anna.opens("/desk?tab=mine")).text
     assert re.findall(r"<bdi>(Cliente \d)</bdi>", page)[0] == "Cliente 1" and page.count("Da rispondere</span>") == 1
-    assert await flow.db.read(lambda c: inbox.counts(c, 1)) == (0, 3, 1)
+    assert await flow.db.read(lambda c: lists.counts(c, 1)) == (0, 3, 1)
     for cursor in ("x", "WzFd", '"'):
         assert (await anna.opens(f"/desk?tab=mine&after={cursor}")).status == 200
 
@@ -224,7 +224,7 @@ async def test_a_list_is_one_statement_whatever_its_length(desk: DeskWorld) -> N
 
     def listed(connection: Connection) -> int:
         counted.clear()
-        inbox.listed(connection, "waiting", 1)
+        lists.listed(connection, "waiting", 1)
         return len(counted)
 
     event.listen(flow.db.engine, "before_cursor_execute", count)

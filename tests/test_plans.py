@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from bench.large_store import AGENTS, MIDDLE, NOW, fill
-from bot.store import cases, decisions, inbox, presence, promises, queue, targets, windows
+from bot.store import cases, decisions, inbox, lists, presence, promises, queue, targets, windows
 from bot.store.database import Database
 
 ME = AGENTS // 2
@@ -28,12 +28,12 @@ GROWING = {
 def everything(connection: Connection) -> None:
     """All that the lists and a case's screen read."""
     for lead in (False, True):
-        for tab in inbox.TABS:
-            first = inbox.listed(connection, tab, ME, lead=lead, limit=10)
+        for tab in lists.TABS:
+            first = lists.listed(connection, tab, ME, lead=lead, limit=10)
             assert len(first.rows) == 10 and first.after
-            inbox.listed(connection, tab, ME, lead=lead, after=first.after)
+            lists.listed(connection, tab, ME, lead=lead, after=first.after)
     ids = [row.id for row in first.rows]
-    inbox.counts(connection, ME)
+    lists.counts(connection, ME)
     inbox.latest(connection)
     inbox.news(connection, 100)
     promises.next_of(connection, ids)
@@ -43,7 +43,7 @@ def everything(connection: Connection) -> None:
     case_screen(connection)
     queue.waiting_with_late_promise(connection, NOW)
     for query in ("maria rossi", "VL00000123"):
-        assert inbox.found(connection, query)
+        assert lists.found(connection, query)
     day = timedelta(hours=24)
     closing = windows.Closing("messenger", NOW - day, NOW - day + timedelta(hours=3))
     assert windows.closing(connection, [closing], ME) and windows.closing(connection, [closing], None)
@@ -126,7 +126,7 @@ async def test_a_page_costs_the_same_however_many_wait(sqlite_file: Path, tmp_pa
         shutil.copy(sqlite_file, tmp_path / f"{size}.db")
         db = Database(f"sqlite:///{tmp_path / f'{size}.db'}")
         fill(db, conversations=size, each=4, open_cases=size)
-        steps[size] = {name: await db.read(partial(counted, name=name)) for name in (*inbox.TABS, "case")}
+        steps[size] = {name: await db.read(partial(counted, name=name)) for name in (*lists.TABS, "case")}
         db.close()
     for name, small in steps[1_000].items():
         # what a person has in hand is four times as much, too
@@ -148,7 +148,7 @@ def counted(connection: Connection, name: str) -> int:
         if name == "case":
             case_screen(connection)
         else:
-            inbox.listed(connection, name, ME, lead=True)
+            lists.listed(connection, name, ME, lead=True)
     finally:
         raw.set_progress_handler(None, 0)
     return steps

@@ -15,7 +15,7 @@ from bot.flow.sweep import sweep
 from bot.model.errors import Refused
 from bot.model.queue import CAP, SHOUT_CAP, SHOUTED, WORTH, minutes_of, standing
 from bot.model.states import Outcome
-from bot.store import decisions, inbox
+from bot.store import decisions, lists
 from bot.store import promises as store
 from bot.store import tables as t
 from tests.flow_support import CHAT, SUNDAY, World
@@ -78,7 +78,7 @@ def test_a_night_counts_from_the_opening() -> None:
 
 async def waiting(flow: World, agent_id: int = 99) -> list[str]:
     """The chats in the waiting list's order."""
-    rows = (await flow.db.read(lambda c: inbox.listed(c, "waiting", agent_id))).rows
+    rows = (await flow.db.read(lambda c: lists.listed(c, "waiting", agent_id))).rows
     chats = {row.id: row.chat for row in await flow.rows(t.conversations)}
     return [chats[row.id] for row in rows]
 

@@ -13,7 +13,7 @@ import yaml
 
 from bot.flow import assign
 from bot.flow.teams import fresh, take_in
-from bot.store import agents, inbox, targets
+from bot.store import agents, lists, targets
 from bot.store import tables as t
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor
 from tests.flow_support import CHAT, TEAMS
@@ -331,7 +331,7 @@ async def test_marks_are_set_and_taken_away_at_the_desk(desk: DeskWorld) -> None
 async def test_a_lead_s_cursor_in_an_agent_s_hand_shows_a_page(desk: DeskWorld) -> None:
     for n in range(3):
         await desk.asks(str(n))
-    one = await desk.flow.db.read(lambda c: inbox.listed(c, "waiting", 9, limit=1, lead=True))
+    one = await desk.flow.db.read(lambda c: lists.listed(c, "waiting", 9, limit=1, lead=True))
     anna = await desk.agent()
     assert one.after and (await anna.opens(f"/desk?tab=waiting&after={one.after}")).text.count('id="row-') == 3
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 
-from bot.store import inbox
+from bot.store import lists
 from bot.store import tables as t
 from bot.store.database import Database
 from bot.store.migrate import FOLDER, _config
@@ -24,7 +24,7 @@ async def knows(flow: World, chat: str, name: str, **slots: Any) -> None:
 
 
 async def found(flow: World, query: str) -> list[str]:
-    rows = await flow.db.read(lambda c: inbox.found(c, query))
+    rows = await flow.db.read(lambda c: lists.found(c, query))
     chats = {row.id: row.chat for row in await flow.rows(t.conversations)}
     return sorted(chats[row.id] for row in rows)
 
@@ -79,7 +79,7 @@ async def test_the_newest_first_and_no_more_than_a_page(flow: World) -> None:
     for n in range(4):
         await knows(flow, str(n), "Anna Uguale")
         flow.clock.passes(minutes=1)
-    rows = await flow.db.read(lambda c: inbox.found(c, "anna"))
+    rows = await flow.db.read(lambda c: lists.found(c, "anna"))
     assert [row.last_message_at for row in rows] == sorted((row.last_message_at for row in rows), reverse=True)
 
 
@@ -103,7 +103,7 @@ def test_what_was_known_before_is_found_too(sqlite_file: Path, tmp_path: Path) -
         command.upgrade(_config(connection), "head")
         connection.commit()
         for query in ("zoe", "ferrari", "abcde", "vl-77"):
-            assert [row.id for row in inbox.found(connection, query)] == [7], query
+            assert [row.id for row in lists.found(connection, query)] == [7], query
     db.close()
 
 

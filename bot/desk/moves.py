@@ -28,7 +28,7 @@ from bot.model.messages import ConversationKey
 from bot.model.replies import Reply
 from bot.model.roles import OVERSEERS
 from bot.model.states import Author, Outcome, Status
-from bot.store import agents, audit, conversations, inbox, outgoing
+from bot.store import agents, audit, conversations, inbox, lists, outgoing
 
 #: What a move did, for the audit (audit.add's keywords): codes and numbers, never words; None: nothing to do.
 Done = Mapping[str, Any] | None
@@ -268,7 +268,7 @@ def _answer(look: Look, notice: str, *, ok: bool, who: str | None = None) -> web
         return web.json_response({"ok": ok, "notice": sentence, "once": new_form()})
     tab = look.text("tab")
     query = "&".join(
-        [*([f"tab={tab}"] if tab in inbox.TABS else []), *([f"notice={notice}"] if notice else [])]
+        [*([f"tab={tab}"] if tab in lists.TABS else []), *([f"notice={notice}"] if notice else [])]
     )
     raise web.HTTPSeeOther(f"/desk/c/{look.number('id')}" + (f"?{query}" if query else ""))
 

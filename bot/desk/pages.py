@@ -18,6 +18,7 @@ from bot.model.roles import OVERSEERS, SEE_EVERY_CASE
 from bot.model.states import Outcome, Status
 from bot.model.windows import notice
 from bot.store import cases, inbox, promises, targets, windows
+from bot.store import lists as lists_
 
 LONGEST_QUERY = 80  # characters
 
@@ -59,14 +60,14 @@ def _screen(look: Look, data: dict[str, Any]) -> web.Response:
         row_view(w, row, look.way.channels, look.me.id, promise=due.get(row.id), aim=aims.get(row.in_hand))
         for row in data["listed"].rows
     ]
-    if _tab(look) == inbox.CLOSING and not data["query"]:
-        # an end that passed since the list was read has no next one
+    if _tab(look) == lists_.CLOSING and not data["query"]:
+        rows = [row for row in rows if row["window"]]  # not those that were closed since they were found
         rows.sort(key=lambda row: (row["window"]["next"] or row["window"]["last"]).at)
     shown = {
         **data,
         "rows": rows,
         "tab": _tab(look),
-        "tabs": [tab for tab in _tabs(look) if tab != inbox.CLOSING],
+        "tabs": [tab for tab in _tabs(look) if tab != lists_.CLOSING],
         "paged": "after" in look.request.query,
         "notice": _notice(look, data.get("open")),
         "path": look.request.path,
@@ -81,7 +82,7 @@ def _tab(look: Look) -> str:
 
 def _tabs(look: Look) -> tuple[str, ...]:
     """Who sees only cases of their own has only that list."""
-    return (*inbox.TABS, inbox.CLOSING) if look.me.role in SEE_EVERY_CASE else ("mine",)
+    return (*lists_.TABS, lists_.CLOSING) if look.me.role in SEE_EVERY_CASE else ("mine",)
 
 
 def _query(look: Look) -> str:
@@ -93,12 +94,12 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     lead, after, query = look.me.role in OVERSEERS, look.request.query.get("after"), _query(look)
     closing = _closing(connection, look, lead=lead)
     if query:
-        listed = inbox.Listed(inbox.found(connection, query), None)
-    elif _tab(look) == inbox.CLOSING:
-        listed = inbox.Listed(inbox.chosen(connection, closing), None)
+        listed = lists_.Listed(lists_.found(connection, query), None)
+    elif _tab(look) == lists_.CLOSING:
+        listed = lists_.Listed(lists_.chosen(connection, closing), None)
     else:
-        listed = inbox.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
-    waiting, mine, to_answer = inbox.counts(connection, look.me.id)
+        listed = lists_.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
+    waiting, mine, to_answer = lists_.counts(connection, look.me.id)
     return {
         "listed": listed,
         "query": query,

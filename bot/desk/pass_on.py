@@ -11,7 +11,7 @@ from bot.desk.look import Look
 from bot.flow import transfer
 from bot.model.errors import Refused
 from bot.model.roles import OVERSEERS
-from bot.store import agents, conversations, inbox, presence
+from bot.store import agents, conversations, lists, presence
 
 
 async def shift(look: Look) -> web.StreamResponse:
@@ -19,7 +19,7 @@ async def shift(look: Look) -> web.StreamResponse:
     now = look.way.clock()
 
     def read(connection: Connection) -> dict[str, Any]:
-        listed = inbox.listed(connection, "mine", look.me.id, limit=200).rows
+        listed = lists.listed(connection, "mine", look.me.id, limit=200).rows
         rows = [row for row in listed if row.owner_id == look.me.id]
         names = {one.id: one for one in presence.everyone(connection, now)}
         suggested = {}

@@ -1,0 +1,228 @@
+"""The lists of the desk: who waits, in the order of the queue; one's own; all; what was searched for.
+
+One statement per list, each along an index, each paged by the last row's key (never by counting rows).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    case,
+    desc,
+    func,
+    literal,
+    select,
+    tuple_,
+    union,
+    union_all,
+)
+
+from bot.model.states import Author, Status
+from bot.store import search
+from bot.store.tables import Time, agents, cases, conversations, customers, messages
+
+TABS = ("waiting", "mine", "all")
+CLOSING = "closing"  # a list beside them, of what a platform's window is about to close
+SHOWN = 50  # rows of a page
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One page of a list; `after` is the key to ask for the next one, None at the end."""
+
+    rows: list[Row[Any]]
+    after: str | None
+
+
+_c = conversations.c
+
+#: The customer's last words, and who spoke last of the two people: along ix_messages_conversation, backwards.
+_last_id = (
+    select(messages.c.id)
+    .where(messages.c.conversation_id == _c.id, messages.c.author == Author.CUSTOMER)
+    .order_by(desc(messages.c.id))
+    .limit(1)
+    .correlate(conversations)
+    .scalar_subquery()
+)
+_last_author = (
+    select(messages.c.author)
+    .where(messages.c.conversation_id == _c.id, messages.c.author.in_([Author.CUSTOMER, Author.AGENT]))
+    .order_by(desc(messages.c.id))
+    .limit(1)
+    .correlate(conversations)
+    .scalar_subquery()
+)
+_answered = case((_last_author == Author.AGENT, 1), else_=0)
+_offered = agents.alias("offered")
+_owner_id = case((_c.status == Status.WAITING, cases.c.owner_id), else_=_c.agent_id)
+
+
+def _rows() -> Select[Any]:
+    return (
+        select(
+            *(_c[n] for n in ("id", "channel", "status", "language", "blocked", "last_customer_at", "last_message_at")),
+            customers.c.name.label("customer_name"),
+            cases.c.id.label("in_hand"),
+            *(cases.c[n] for n in ("number", "reason", "topic", "waiting_since", "counts_since", "marks")),
+            *(cases.c[n] for n in ("lead_since", "wish", "offered_to", "helper_id")),
+            _offered.c.name.label("offered_name"),
+            messages.c.text,
+            messages.c.attachments,
+            messages.c.location,
+            agents.c.id.label("owner_id"),
+            agents.c.name.label("owner_name"),
+            agents.c.picture_version,
+            _answered.label("answered"),
+        )
+        .join(customers, customers.c.id == _c.customer_id)
+        .outerjoin(cases, cases.c.id == _c.case_id)
+        .outerjoin(agents, agents.c.id == _owner_id)
+        .outerjoin(_offered, _offered.c.id == cases.c.offered_to)
+        .outerjoin(messages, messages.c.id == _last_id)
+    )
+
+
+def listed(
+    connection: Connection,
+    tab: str,
+    agent_id: int,
+    *,
+    after: str | None = None,
+    limit: int = SHOWN,
+    lead: bool = False,
+) -> Listed:
+    """Conversations of a tab: waiting in the order of the queue; mine, to be answered first; all, the newest first.
+
+    Before the others who wait: those offered to this person and, for a `lead`, those that nobody took.
+    """
+    key = _key(after)
+    if tab == "waiting":
+        place = _waiting(agent_id, key, limit + 1, lead=lead).subquery()
+        order: list[ColumnElement[Any]] = [place.c.rank, place.c.counts_since, place.c.waiting_since, place.c.case_id]
+        query = _rows().add_columns(place.c.rank, place.c.case_id).join(place, place.c.conversation_id == _c.id)
+        query = query.order_by(*order)
+    elif tab == "mine":
+        order = [_answered, _c.last_customer_at, _c.id]
+        query = _rows().where(_c.id.in_(_in_hand(agent_id)))
+        query = _later(query, order, key, (None, Time, None)).order_by(*order)
+    else:
+        newest = _newest(key, limit + 1).subquery()
+        query = _rows().join(newest, newest.c.id == _c.id).order_by(desc(_c.last_message_at), desc(_c.id))
+    rows = list(connection.execute(query.limit(limit + 1)))
+    if len(rows) <= limit:
+        return Listed(rows, None)
+    rows, last = rows[:limit], rows[limit - 1]
+    end: tuple[Any, ...] = (last.last_message_at, last.id)
+    if tab == "waiting":
+        end = (last.rank, last.counts_since, last.waiting_since, last.case_id)
+    elif tab == "mine":
+        end = (last.answered, last.last_customer_at, last.id)
+    return Listed(rows, _cursor(end))
+
+
+def chosen(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
+    """These conversations, in this order."""
+    rows = {row.id: row for row in connection.execute(_rows().where(_c.id.in_(ids)))}
+    return [rows[id_] for id_ in ids if id_ in rows]
+
+
+def found(connection: Connection, query: str) -> list[Row[Any]]:
+    """Conversations of the customers that a query means (a name, a case, a code, a phone), the newest first."""
+    ids = search.found(query)
+    return chosen(connection, connection.execute(ids.limit(SHOWN)).scalars().all()) if ids is not None else []
+
+
+def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSelect[Any]:
+    """Places in the queue: offered to this person, then for a lead those nobody took, then all others.
+
+    Each part along an index of its own, so that a page costs the same with ten and ten thousand who wait.
+    """
+    k = cases.c
+    elsewhere = k.offered_to.is_distinct_from(agent_id)
+    parts = [[k.offered_to == agent_id], [elsewhere]]
+    if lead:
+        parts = [parts[0], [elsewhere, k.lead_since.is_not(None)], [elsewhere, k.lead_since.is_(None)]]
+    order = (k.counts_since, k.waiting_since, k.id)
+    if key and (len(key) != 4 or type(key[0]) is not int or key[0] >= len(parts)):
+        key = None  # made up, or of a lead's list
+    chosen = []
+    for rank, wanted in enumerate(parts):
+        part = select(literal(rank).label("rank"), *order[:2], k.id.label("case_id"), k.conversation_id)
+        part = part.where(k.counts_since.is_not(None), *wanted)
+        if key and key[0] > rank:
+            continue
+        if key and key[0] == rank:
+            part = part.where(tuple_(*order) > _bound(key[1:], (Time, Time, None)))
+        chosen.append(select(part.order_by(*order).limit(limit).subquery()))
+    return union_all(*chosen)
+
+
+def _in_hand(agent_id: int) -> CompoundSelect[Any]:
+    """Ids of the conversations that this person has, or was asked to look at."""
+    asked = (
+        select(cases.c.conversation_id)
+        .join(conversations, _c.case_id == cases.c.id)
+        .where(cases.c.helper_id == agent_id, _c.id == cases.c.conversation_id, _c.status == Status.AGENT)
+    )
+    return union(select(_c.id).where(_c.agent_id == agent_id), asked)
+
+
+def _newest(key: Sequence[Any] | None, limit: int) -> Select[Any]:
+    """Ids of the newest conversations: the newest of each status along its index, then of these together."""
+    parts = []
+    for status in Status:
+        part = select(_c.id, _c.last_message_at).where(_c.status == status, _c.last_message_at.is_not(None))
+        if key and len(key) == 2:
+            part = part.where(tuple_(_c.last_message_at, _c.id) < _bound(key, (Time, None)))
+        ordered = part.order_by(desc(_c.last_message_at), desc(_c.id)).limit(limit).subquery()
+        parts.append(select(ordered))
+    together = union_all(*parts).subquery()
+    return select(together.c.id).order_by(desc(together.c.last_message_at), desc(together.c.id)).limit(limit)
+
+
+def _later(
+    query: Select[Any], order: Sequence[ColumnElement[Any]], key: Sequence[Any] | None, types: Sequence[Any]
+) -> Select[Any]:
+    if key is None or len(key) != len(order):
+        return query
+    return query.where(tuple_(*order) > _bound(key, types))
+
+
+def _bound(key: Sequence[Any], types: Sequence[Any]) -> Any:
+    return tuple_(*(literal(v, t) if t else literal(v) for v, t in zip(key, types, strict=True)))
+
+
+def _cursor(values: Sequence[Any]) -> str:
+    plain = [{"t": v.isoformat()} if isinstance(v, datetime) else v for v in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
+
+
+def _key(after: str | None) -> list[Any] | None:
+    """The cursor's values; None for none or a made-up one, which shows the first page."""
+    try:
+        plain = json.loads(base64.urlsafe_b64decode(after or ""))
+        values = [datetime.fromisoformat(v["t"]) if isinstance(v, dict) else v for v in plain]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return values if all(type(v) is int or (isinstance(v, datetime) and v.tzinfo) for v in values) else None
+
+
+def counts(connection: Connection, agent_id: int) -> tuple[int, int, int]:
+    """How many wait, how many this agent has, and in how many of these the customer wrote last."""
+    waiting = select(func.count()).where(cases.c.counts_since.is_not(None)).scalar_subquery()
+    row = connection.execute(
+        select(waiting, func.count(), func.coalesce(func.sum(1 - _answered), 0)).where(_c.agent_id == agent_id)
+    ).one()
+    return (row[0], row[1], row[2])
