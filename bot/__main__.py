@@ -1,4 +1,4 @@
-"""The command line: python -m bot run | check | doctor | replay | engine | backup | restore | agent | messenger-setup.
+"""The command line: python -m bot run | check | doctor | replay | engine | backup | restore | move | agent | …
 
 Exit codes: 0 done, 1 could not start, 2 wrong settings or arguments.
 """
@@ -92,6 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
     restore = commands.add_parser("restore", help="a backup into the configured database; stop the bot first")
     restore.add_argument("file", type=Path)
     restore.add_argument("--overwrite", action="store_true", help="delete what the database holds now")
+    move = commands.add_parser("move", help="everything into another, empty database; stop the bot first")
+    move.add_argument("--to", required=True, metavar="URL", help="postgresql://user@host/name, password in PGPASSWORD")
     add_engine_commands(commands)
     agent = commands.add_parser("agent", help="people at the desk").add_subparsers(dest="verb", required=True)
     agent.add_parser("list", help="who there is")

@@ -100,6 +100,9 @@ class App:
         settings = await self._with_sandbox()
         db = open_database(settings)
         self._stack.callback(db.close)
+        serving = FirstHere(db, "running")
+        self._stack.callback(serving.leave)
+        await asyncio.to_thread(serving.join)
         self.way = way = build_way(settings, db, self._clock)
         self._stack.push_async_callback(way.engine.close)
         self._link(way)
@@ -129,7 +132,7 @@ class App:
 
     async def _work(self, way: Way) -> None:
         """Begin to send, and what time does; to answer only when there is an engine."""
-        here = FirstHere(way.db)
+        here = FirstHere(way.db, "workers")
         self._stack.callback(here.leave)
         await sweep(way, everything=here.alone())
         await asyncio.to_thread(here.join)

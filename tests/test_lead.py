@@ -122,7 +122,7 @@ async def _is(condition: Any) -> bool:
 
 
 async def test_alone_is_who_finds_nobody(db: Database) -> None:
-    first, second, third = FirstHere(db), FirstHere(db), FirstHere(db)
+    first, second, third = (FirstHere(db, "workers") for _ in range(3))
     assert first.alone() is db.sqlite, "on PostgreSQL nobody can know"
     assert not second.alone(), "the first is still putting things right"
     first.join()
@@ -131,4 +131,4 @@ async def test_alone_is_who_finds_nobody(db: Database) -> None:
     assert not third.alone()
     third.leave()
     second.leave()
-    assert FirstHere(db).alone() is db.sqlite
+    assert FirstHere(db, "workers").alone() is db.sqlite

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from bench.postgres import Postgres
 from bot.channels.messenger import MessengerChannel, MessengerSettings
@@ -24,11 +24,13 @@ from bot.flow.workers import LEFT_BEHIND
 from bot.model.errors import SendError
 from bot.model.states import Inbound, Sending, Status
 from bot.operations.check import check
-from bot.operations.copies import CopyFailed, backup, restore
+from bot.operations.copies import CopyFailed, backup, fill, restore
 from bot.operations.doctor import Finding, examine, report
+from bot.operations.move import move
 from bot.operations.replay import replay
 from bot.sandbox import Sandbox
 from bot.store.database import Database
+from bot.store.lead import FirstHere
 from bot.store.migrate import migrate
 from bot.store.tables import events, live, metadata, outgoing
 from tests.bot_process import ROOT, echo_engine
@@ -309,6 +311,57 @@ async def test_what_is_saved_comes_back_row_by_row(flow: World, empty: Database,
         new = connection.execute(insert(live).values(conversation_id=1, kind="move", at=flow.clock()))
         assert new.inserted_primary_key
         assert new.inserted_primary_key[0] > max(row[0] for row in contents(flow.db)["live"]) + 1, "numbers go on"
+
+
+async def test_everything_moves_into_another_database(flow: World, empty: Database) -> None:
+    """From each kind into each kind: the same rows, the same digests, numbers that go on; the source as it was."""
+    await filled(flow)
+    before = contents(flow.db)
+    moved = await asyncio.to_thread(move, flow.db, address(empty))
+    assert contents(empty) == contents(flow.db) == before
+    assert {name: one.rows for name, one in moved.items()} == {name: len(rows) for name, rows in before.items()}
+    assert len({one.digest for one in moved.values() if one.rows}) == sum(1 for one in moved.values() if one.rows)
+    with empty.engine.connect().execution_options(writer=True) as connection, connection.begin():
+        new = connection.execute(insert(live).values(conversation_id=1, kind="move", at=flow.clock()))
+        assert new.inserted_primary_key
+        assert new.inserted_primary_key[0] > max(row[0] for row in before["live"]) + 1
+    with pytest.raises(CopyFailed, match="not empty"):
+        await asyncio.to_thread(move, flow.db, address(empty))
+
+
+async def test_a_move_while_the_bot_runs_keeps_nothing(
+    flow: World, empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(flow)
+    serving = FirstHere(flow.db, "running")
+    serving.join()
+    if flow.db.sqlite:
+        with pytest.raises(CopyFailed, match="stop it first"):
+            await asyncio.to_thread(move, flow.db, address(empty))
+    serving.leave()
+    loop = asyncio.get_running_loop()
+
+    def while_written(source: Connection, target: Connection) -> dict[str, int]:
+        counts = fill(source, target)
+        asyncio.run_coroutine_threadsafe(flow.receives(flow.raw("late", text="ciao")), loop).result(20)
+        return counts
+
+    monkeypatch.setattr("bot.operations.move.fill", while_written)
+    with pytest.raises(CopyFailed, match="meanwhile"):
+        await asyncio.to_thread(move, flow.db, address(empty))
+    assert not any(contents(empty).values())
+
+
+async def test_a_wrong_address_is_said_in_a_sentence(flow: World) -> None:
+    for wrong in ("mysql://host/name", "postgresql://host", "hello"):
+        with pytest.raises(CopyFailed, match="--to"):
+            await asyncio.to_thread(move, flow.db, wrong)
+    with pytest.raises(CopyFailed, match="Nothing was kept|cannot be opened"):
+        await asyncio.to_thread(move, flow.db, "postgresql://nobody:hunter2@127.0.0.1:9/none")
+
+
+def address(db: Database) -> str:
+    return db.engine.url.set(drivername=db.engine.dialect.name).render_as_string(hide_password=False)
 
 
 async def test_a_backup_is_of_one_moment_while_others_write(flow: World, tmp_path: Path) -> None:

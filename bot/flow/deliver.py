@@ -31,7 +31,7 @@ ECHO_WAIT = timedelta(seconds=20)  # an echo that proves an ambiguous send comes
 TRIES = 8  # attempts at what provably did not arrive: about five minutes
 AT_ONCE = 64  # calls under way on each channel: a platform that hangs takes no place of another's
 STOP = 60.0  # seconds in which calls under way end: longer than any call's time-out
-IDLE = 5.0  # seconds between looks when no bell rings: another process may have left rows
+IDLE = 1.0  # seconds between looks when no bell rings: another process may have left rows
 
 
 @dataclass(frozen=True)

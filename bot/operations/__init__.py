@@ -5,4 +5,5 @@
     replay     a set-aside update again, after a fix
     engines    another model for the engine, without a failed turn; rehearse: tried on what customers wrote
     copies     backup while running, restore with self-test
+    move       everything into another database, row by row (SQLite to PostgreSQL, and back)
 """

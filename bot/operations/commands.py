@@ -10,13 +10,14 @@ from bot.between.link import Link
 from bot.flow.way import Way
 from bot.operations import check, doctor, engines
 from bot.operations.copies import CopyFailed, backup, restore
+from bot.operations.move import move
 from bot.operations.replay import replay
 from bot.pair import ChildrenSettings
 from bot.store import audit
 
 
 async def operate(way: Way, options: argparse.Namespace, link: Link | None = None) -> str:
-    """Run check, doctor, replay, backup or restore; what is wrong, "" when all is well.
+    """Run check, doctor, replay, backup, restore or move; what is wrong, "" when all is well.
 
     `link`: to Redis, where one is configured.
     """
@@ -28,6 +29,8 @@ async def operate(way: Way, options: argparse.Namespace, link: Link | None = Non
         if options.command == "replay":
             problems = [await replay(way, event) for event in options.event]
             return "\n".join(filter(None, problems))
+        if options.command == "move":
+            return await _move(way, options)
         return await _copy(way, options)
     finally:
         for channel in way.channels.values():
@@ -64,6 +67,16 @@ async def _copy(way: Way, options: argparse.Namespace) -> str:
     await way.db.write(lambda connection: audit.add(connection, options.command, None, now=now, rows=rows))
     print("\n".join(f"{number:>10} {name}" for name, number in sorted(counts.items())))
     print("Every row was read back and compared.")
+    return ""
+
+
+async def _move(way: Way, options: argparse.Namespace) -> str:
+    try:
+        moved = await asyncio.to_thread(move, way.db, options.to)
+    except CopyFailed as error:
+        return str(error)
+    print("\n".join(f"{one.rows:>10} {name:20} {one.digest[:16]}" for name, one in sorted(moved.items())))
+    print("Every row was read back and compared. Now set DATABASE_URL to the new address, and start the bot.")
     return ""
 
 

@@ -60,14 +60,12 @@ def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False)
     with _opened(file, scratch) as saved, saved.engine.connect() as source:
         try:
             with db.engine.connect().execution_options(writer=True) as target, target.begin():
-                if _holds_rows(target):
+                if holds_rows(target):
                     if not overwrite:
                         raise CopyFailed("The database is not empty: stop the bot, and say --overwrite.")
                     for table in reversed(metadata.sorted_tables):
                         target.execute(delete(table))
-                counts = _copy(source, target)
-                _same(source, target)
-                _continue_numbers(source, target)
+                counts = fill(source, target)
         except SQLAlchemyError as error:
             raise CopyFailed(f"The backup could not be restored ({type(error).__name__}).") from error
     return counts
@@ -94,9 +92,7 @@ def _of_postgresql(db: Database, file: Path) -> dict[str, int]:
             saved.engine.connect().execution_options(writer=True) as target,
             target.begin(),
         ):
-            counts = _copy(source, target)
-            _same(source, target)
-            _continue_numbers(source, target)
+            counts = fill(source, target)
     return counts
 
 
@@ -148,15 +144,27 @@ def _intact(file: Path) -> None:
             raise sqlite3.DatabaseError("rows refer to rows that are not there")
 
 
-def _holds_rows(connection: Connection) -> bool:
+def fill(source: Connection, target: Connection) -> dict[str, int]:
+    """Bring all rows of `source` into the empty `target`; how many of each table. Raises CopyFailed.
+
+    Both are inside a transaction of the caller's: nothing counts before the target's is committed.
+    """
+    counts = _copy(source, target)
+    _same(source, target)
+    _continue_numbers(source, target)
+    return counts
+
+
+def holds_rows(connection: Connection) -> bool:
+    """Is there anything in our tables?"""
     return any(connection.execute(select(table).limit(1)).first() for table in metadata.sorted_tables)
 
 
-def _rows(connection: Connection, table: Table) -> Generator[Row[Any], None, None]:
+def rows(connection: Connection, table: Table) -> Generator[Row[Any], None, None]:
     """All rows by their key, a few in memory at a time."""
     query = select(table).order_by(*table.primary_key).execution_options(yield_per=ROWS)
-    with connection.execute(query) as rows:
-        yield from rows
+    with connection.execute(query) as found:
+        yield from found
 
 
 def _copy(source: Connection, target: Connection) -> dict[str, int]:
@@ -164,8 +172,8 @@ def _copy(source: Connection, target: Connection) -> dict[str, int]:
     counts = {}
     for table in metadata.sorted_tables:
         counts[table.name] = 0
-        with closing(_rows(source, table)) as rows:
-            while part := [dict(row._mapping) for row in itertools.islice(rows, ROWS)]:
+        with closing(rows(source, table)) as found:
+            while part := [dict(row._mapping) for row in itertools.islice(found, ROWS)]:
                 target.execute(insert(table), part)
                 counts[table.name] += len(part)
     return counts
@@ -174,7 +182,7 @@ def _copy(source: Connection, target: Connection) -> dict[str, int]:
 def _same(source: Connection, target: Connection) -> None:
     """Compare every row. Raises CopyFailed."""
     for table in metadata.sorted_tables:
-        with closing(_rows(source, table)) as ours, closing(_rows(target, table)) as theirs:
+        with closing(rows(source, table)) as ours, closing(rows(target, table)) as theirs:
             for one, other in itertools.zip_longest(ours, theirs):
                 if one is None or other is None or tuple(one) != tuple(other):
                     raise CopyFailed(f"A row of {table.name} is not the same after copying: nothing was kept.")

@@ -144,33 +144,38 @@ class ServerLock:
 
 
 class FirstHere:
-    """Whether no other process that answers and sends is on this database, as far as that can be known.
+    """Whether no other process does the same on this database, as far as that can be known.
 
-    `alone` is asked once, before this process claims anything; until `join` no other can believe to be alone.
+    `alone` is asked once, before this process does anything; until `join` no other can believe to be alone.
     """
 
-    def __init__(self, db: Database) -> None:
-        self._path = _beside(db, "workers") if db.sqlite else ""
+    def __init__(self, db: Database, name: str) -> None:
+        """`name` of what is done: "workers" answer and send, "running" is everyone who serves."""
+        self._path = _beside(db, name) if db.sqlite else ""
         self._file: int | None = None
 
     def alone(self) -> bool:
         """True on SQLite where nobody else works. On PostgreSQL nobody can know: what others hold has to lapse."""
         if not self._path:
             return False
-        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._opened(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
 
     def join(self) -> None:
-        """From now on this process works here too; waits for who believes to be alone and still puts things right."""
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_SH)
+        """From now on this process does it too; waits for who is alone and still puts things right."""
+        if self._path:
+            fcntl.flock(self._opened(), fcntl.LOCK_SH)
+
+    def _opened(self) -> int:
+        if self._file is None:
+            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        return self._file
 
     def leave(self) -> None:
-        """This process works here no more."""
+        """This process does it no more."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
