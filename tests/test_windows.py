@@ -204,6 +204,17 @@ async def test_the_countdown_and_what_is_closing(two_ends: DeskWorld) -> None:
     assert "Tempo per scrivere scaduto" in (await anna.opens("/desk")).text
 
 
+async def test_the_soonest_to_close_stands_first_whichever_end_it_is(two_ends: DeskWorld) -> None:
+    desk = two_ends
+    await desk.asks("1", sender={"name": "Settimana"})  # its last end, seven days later, is two hours away below
+    desk.flow.clock.passes(days=5, hours=23)
+    await desk.asks("2", sender={"name": "Giorno"})  # its first end is an hour away
+    desk.flow.clock.passes(hours=23)
+    lea = await desk.agent("lea", "Lea Lorenz", "lead")
+    page = (await lea.opens("/desk?tab=closing")).text
+    assert "In chiusura: 2" in page and page.index("Giorno") < page.index("Settimana")
+
+
 async def test_closing_is_one_s_own_and_the_queue_s_and_everyone_s_for_a_lead(two_ends: DeskWorld) -> None:
     desk = two_ends
     conversation = await desk.asks("1", sender={"name": "Rosa"})

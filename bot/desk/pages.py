@@ -62,7 +62,6 @@ def _screen(look: Look, data: dict[str, Any]) -> web.Response:
     ]
     if _tab(look) == lists_.CLOSING and not data["query"]:
         rows = [row for row in rows if row["window"]]  # not those that were closed since they were found
-        rows.sort(key=lambda row: (row["window"]["next"] or row["window"]["last"]).at)
     shown = {
         **data,
         "rows": rows,
@@ -96,7 +95,7 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     if query:
         listed = lists_.Listed(lists_.found(connection, query), None)
     elif _tab(look) == lists_.CLOSING:
-        listed = lists_.Listed(lists_.chosen(connection, closing), None)
+        listed = lists_.Listed(lists_.chosen(connection, closing[: lists_.SHOWN]), None)
     else:
         listed = lists_.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     waiting, mine, to_answer = lists_.counts(connection, look.me.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select, text, union
@@ -52,11 +52,14 @@ def whom(connection: Connection, conversation: Row[Any]) -> set[int]:
 
 
 def closing(connection: Connection, where: Sequence[Closing], agent_id: int | None, *, limit: int = 100) -> list[int]:
-    """Ids of conversations with an open case that are closing, of everyone or of one person and the queue."""
-    found: list[int] = []
+    """Ids of conversations with an open case that are closing, the soonest first, up to `limit` of each kind.
+
+    Of everyone, or (`agent_id`) of one person and the queue.
+    """
+    found: list[tuple[timedelta, int]] = []
     for one in where:
         query: Select[Any] = (
-            select(_c.id)
+            select(_c.id, _c.last_customer_at)
             .where(_UNDER_WAY, _c.channel == one.channel, _c.blocked.is_(False))
             .where(_c.last_customer_at > one.after, _c.last_customer_at <= one.until)
             .order_by(_c.last_customer_at)
@@ -67,5 +70,5 @@ def closing(connection: Connection, where: Sequence[Closing], agent_id: int | No
             query = query.where(
                 or_(_c.status == Status.WAITING, _c.agent_id == agent_id, asked.scalar_subquery() > 0)
             )
-        found += connection.execute(query).scalars()
-    return found
+        found += [(row.last_customer_at - one.after, row.id) for row in connection.execute(query)]
+    return [id_ for _, id_ in sorted(found)]
