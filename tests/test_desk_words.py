@@ -18,7 +18,7 @@ from bot.desk.signin import safe_next
 from bot.desk.words import FOLDER, Words, language_of
 from bot.flow.texts import Texts
 from bot.model.states import Outcome, Sending, Status
-from bot.store.inbox import _key
+from bot.store.lists import _key
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 EVIL = ("//evil.example", "https://evil.example", "/desk\\evil", "/deskevil", "/desk/login", "/desk\n/x", "", "/")
