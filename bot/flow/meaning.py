@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bot.model.messages import Incoming
-from bot.model.replies import QuickReply, chosen
+from bot.model.replies import QuickReply, chosen, pointed
 
 #: Commands every channel may have, and what they mean to the engine.
 COMMANDS = {
@@ -56,4 +56,5 @@ def _tapped(text: str, offered: Sequence[Sequence[QuickReply]], numbered: bool) 
         return None
     if text.strip().rstrip(".)").isdigit():
         return chosen(text, offered[0]) if offered and numbered else None
-    return next((found for one in offered if (found := chosen(text, one))), None)
+    named = next((found for one in offered if (found := chosen(text, one))), None)
+    return named or (pointed(text, offered[0]) if offered else None)

@@ -9,6 +9,16 @@ from typing import Literal
 
 QuickReplyKind = Literal["text", "location", "contact"]
 
+#: A place in a list, in words; and all that people say around it when they choose.
+_PLACES = (
+    "prim[oa]|first|1st|1[ªº°]", "second[oa]?|2nd|2[ªº°]", "terz[oa]|third|3rd|3[ªº°]", "quart[oa]|fourth|4th|4[ªº°]",
+)  # fmt: skip
+_POINTED = re.compile(
+    r"(?:(?:s[iì]|ok|ah|direi|dico|intendo|intendevo|scelgo|voglio|yes|i mean|i meant|it'?s)[\s,]+)*"
+    rf"(?:(?:la|il|quell[oa]|per la|per il|the)\s+)?(?P<place>{'|'.join(_PLACES)})"
+    r"(?:\s+(?:che hai detto|cosa|opzione|scelta|one|option|choice))?[\s,]*(?:grazie|per favore|thanks|please)?\W*"
+)
+
 
 @dataclass(frozen=True)
 class QuickReply:
@@ -66,6 +76,18 @@ def chosen(text: str, offered: Sequence[QuickReply]) -> QuickReply | None:
     if number and 1 <= int(number[1]) <= len(offered):
         return offered[int(number[1]) - 1]
     return None
+
+
+def pointed(text: str, offered: Sequence[QuickReply]) -> QuickReply | None:
+    """The one of several quick replies that "la prima", "il secondo" or "the first one" points at.
+
+    Only of the newest list: an older one is no longer before the customer's eyes. "prima" alone also means "before".
+    """
+    said = _POINTED.fullmatch(_plain(text))
+    if not said or re.fullmatch(r"prima\W*", said[0]):
+        return None
+    place = next(number for number, word in enumerate(_PLACES) if re.fullmatch(word, said["place"]))
+    return offered[place] if 2 <= len(offered) and place < len(offered) else None
 
 
 def _plain(text: str) -> str:
