@@ -160,18 +160,28 @@ def intent(tracker: Tracker) -> tuple[str, float]:
     return str(found.get("name") or ""), float(found.get("confidence") or 0.0)
 
 
-def last_actions(tracker: Tracker) -> list[str]:
-    """The actions that ran in the turn before this one."""
+def last_turn(tracker: Tracker) -> list[Event]:
+    """The events of the turn before this one, the newest first."""
     turns_back = 0
-    names = []
+    found = []
     for event in reversed(tracker.events):
         if event.get("event") == "user":
             turns_back += 1
             if turns_back == 2:
                 break
-        elif turns_back == 1 and event.get("event") == "action" and event.get("name"):
-            names.append(str(event["name"]))
-    return names
+        elif turns_back == 1:
+            found.append(event)
+    return found
+
+
+def last_actions(tracker: Tracker) -> list[str]:
+    """The actions that ran in the turn before this one."""
+    return [str(one["name"]) for one in last_turn(tracker) if one.get("event") == "action" and one.get("name")]
+
+
+def last_answers(tracker: Tracker) -> list[str]:
+    """The names of the answers that the bot gave in the turn before this one."""
+    return [str((one.get("metadata") or {}).get("utter_action")) for one in last_turn(tracker) if one["event"] == "bot"]
 
 
 def entity(tracker: Tracker, name: str) -> str | None:

@@ -110,11 +110,16 @@ def missed_before(tracker: Tracker) -> bool:
         elif turns_back == 1 and kind == "bot" and "handoff" in ((event.get("data") or {}).get("custom") or {}):
             # After a person took over the count begins anew: a second person would not help more than the first.
             return False
-        elif turns_back == 1 and kind == "action" and event.get("name") in MISSES:
+        elif turns_back == 1 and (kind == "action" and event.get("name") in MISSES or said(event) == "utter_neither"):
             missed = True
     return False
 
 
 def thanked(event: Event) -> bool:
     """True when the bot answered a kind sign here."""
-    return str((event.get("metadata") or {}).get("utter_action")).startswith("utter_thank")
+    return said(event).startswith("utter_thank")
+
+
+def said(event: Event) -> str:
+    """The name of the answer that was given here, "" for anything else."""
+    return str((event.get("metadata") or {}).get("utter_action") or "")

@@ -7,10 +7,10 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
-from actions.common import CareAction, Event, end_form, intent, metadata, text
+from actions.common import CareAction, Event, end_form, intent, last_answers, metadata, text
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
-ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot"}
+ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot_aside"}
 #: Below this small talk is a guess: words that the model has never seen look a little like "yes".
 SURE = 0.5
 ANSWERS = {
@@ -42,6 +42,9 @@ class SmallTalk(CareAction):
             if said in ASIDES:
                 dispatcher.utter_message(response=ASIDES[said])
             return [FollowupAction(form)]
+        if said == "deny" and "utter_did_you_mean" in last_answers(tracker):
+            dispatcher.utter_message(response="utter_neither")
+            return []
         again = said == "greet" and not first_greeting(tracker)
         dispatcher.utter_message(response="utter_greet_again" if again else ANSWERS[said])
         return []

@@ -42,7 +42,7 @@ def test_the_first_hello_says_that_it_is_a_bot_and_a_later_one_does_not(actions:
 
 
 def test_in_a_form_small_talk_is_an_aside_and_the_form_asks_again(actions: ActionServer) -> None:
-    for intent, said in {"thank": ["utter_thank_aside"], "ask_bot": ["utter_ask_bot"], "affirm": []}.items():
+    for intent, said in {"thank": ["utter_thank_aside"], "ask_bot": ["utter_ask_bot_aside"], "affirm": []}.items():
         answer = small_talk(actions, intent, loop="stock_form", asked="stock_town")
         assert (answer.said, follows(answer), answer.ends_form) == (said, ["stock_form"], False)
 

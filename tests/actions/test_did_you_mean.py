@@ -83,3 +83,27 @@ def test_after_it_a_second_miss_brings_a_person(actions: ActionServer) -> None:
     found = say(actions, CLOSE, events=missed)
     handoffs = [one["custom"]["handoff"] for one in found["responses"] if "handoff" in (one.get("custom") or {})]
     assert [handoff["reason"] for handoff in handoffs] == ["not_understood"]
+
+
+def asked_which() -> list[dict[str, Any]]:
+    """A turn that ended with "do you mean … or …?"."""
+    bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_did_you_mean"}}
+    return [*a_message("nlu_fallback"), {"event": "action", "name": "action_not_understood"}, bot]
+
+
+def a_message(intent: str) -> list[dict[str, Any]]:
+    """What a customer says."""
+    return [{"event": "user", "text": "x", "parse_data": {"intent": {"name": intent}}}]
+
+
+def test_neither_of_them_asks_for_other_words(actions: ActionServer) -> None:
+    neither = actions.call("action_small_talk", text="nessuna delle due", intent="deny", events=asked_which())
+    assert neither.said == ["utter_neither"]
+    plain = actions.call("action_small_talk", text="no", intent="deny", events=a_message("store_hours"))
+    assert plain.said == ["utter_deny"]
+
+
+def test_not_understood_after_neither_brings_a_person(actions: ActionServer) -> None:
+    bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_neither"}}
+    refused = [*asked_which(), *a_message("deny"), {"event": "action", "name": "action_small_talk"}, bot]
+    assert "utter_not_understood_again" in said(say(actions, [], events=refused))
