@@ -1,8 +1,11 @@
 """Measurements: this bot beside stock Rasa, on the same machine, in the same run, with the same content.
 
-    python -m bench [--quick]      what `make bench` does; prints the tables and writes docs/benchmarks.md
+    python -m bench                what `make bench` does; prints the tables and writes docs/benchmarks.md
+    python -m bench --only PART    one part, or several; --quick: less of each. Prints, and writes no page
 
-    plan.py        what is measured, in which order
+    plan.py        the parts, in their order
+    talk.py        the whole way of a message, beside stock Rasa
+    sides.py       who is measured and who measures, each in a process of its own
     serve.py       the bot as in production, in a process of its own, its pacing lifted
     stock.py       stock Rasa: the configuration of `rasa init`, our content, its REST channel
     acks.py        the webhook alone, with and without storage
@@ -13,5 +16,6 @@
     waits.py       thirty simulated days of a team: is what customers are told about the wait true?
     wire.py        as little HTTP as is needed: a heavy generator would take the cores that it measures
     processes.py   starting, ending, memory and processor time
-    report.py      the tables, and whether the targets are met
+    scale.py       how much of each part, and what was found
+    report.py      the page: targets and tables (tables.py, talk_tables.py)
 """

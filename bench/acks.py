@@ -1,6 +1,6 @@
 """The webhook alone: the real route and store on one port, the same route with a store that does nothing on another.
 
-    python -m bench.acks PORT PORT_WITHOUT_STORAGE
+    python -m bench.acks PORT PORT_WITHOUT_STORAGE      the measured process
 
 It is what the bot does while its engine is still starting: check the signature, store once, answer 200.
 """
@@ -11,17 +11,84 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
-from bench.processes import ROOT, end_with_parent
+from bench.postgres import databases
+from bench.processes import BOT_PYTHON, ROOT, Process, end_with_parent, free_ports
+from bench.sides import DATA, Customers, settings
+from bench.tables import middle
 from bot.app import build_way, open_database
 from bot.channels.base import Receive
 from bot.channels.messenger import MessengerChannel
 from bot.flow.receive import receive
 from bot.model.messages import RawEvent
 from bot.settings import read_settings
+
+CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many in a round."""
+
+    webhooks: int = 2000
+    rounds: int = 5
+
+
+Found = dict[str, dict[str, list[dict[str, Any]]]]  # database -> "stored" or "plain" -> rounds
+
+
+def measure(scale: Scale, show: Callable[[float], None]) -> Found:
+    """Each database in turn; on each with and without storage by turns. Raises NotStarted, RuntimeError."""
+    customers = Customers(show)
+    try:
+        with databases(DATA / "acks", durable=True) as urls:
+            return {name: _rounds(customers, url, scale) for name, url in urls.items()}
+    finally:
+        customers.end()
+
+
+def _rounds(customers: Customers, url: str, scale: Scale) -> dict[str, list[dict[str, Any]]]:
+    stored, plain = free_ports(), free_ports()
+    found: dict[str, list[dict[str, Any]]] = {"stored": [], "plain": []}
+    process = Process(
+        [str(BOT_PYTHON), "-m", "bench.acks", str(stored), str(plain)],
+        env={**settings(stored, customers.platform_port, "acks"), "DATABASE_URL": url},
+        log=DATA / "acks.log",
+    )
+    try:
+        process.wait_for(f"http://127.0.0.1:{plain}/healthz", 60)
+        for _ in range(scale.rounds):
+            for name, port in (("stored", stored), ("plain", plain)):
+                found[name].append(
+                    customers.do(
+                        "acknowledgements", "webhook", port, webhooks=scale.webhooks, connections=CONNECTIONS
+                    )
+                )
+    finally:
+        process.end()
+    return found
+
+
+def ratio(found: Found) -> float:
+    """With storage beside without, on the worse database: the number that is promised."""
+    return min(middle(one["stored"], "per_second") / middle(one["plain"], "per_second") for one in found.values())
+
+
+def rows(found: Found) -> list[list[str]]:
+    """For the report's table."""
+    lines = []
+    for database, one in found.items():
+        plain = middle(one["plain"], "per_second")
+        for name, words in (("plain", "without storage"), ("stored", "stored")):
+            rate = middle(one[name], "per_second")
+            times = (f"{middle(one[name], key):.1f}" for key in ("p50", "p99"))
+            lines.append([database, words, f"{rate:.0f}", *times, f"{rate / plain:.2f}"])
+    return lines
 
 
 async def without_storage(_channel: str, raws: Sequence[RawEvent]) -> int:

@@ -7,28 +7,32 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+COMMON = ("max_connections=150", "listen_addresses=")
 #: Nothing here outlives its user, so nothing has to survive a power cut.
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=150", "listen_addresses=")
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", *COMMON)
 NOBODY = 65534  # PostgreSQL refuses to run as root
 
 
 class Postgres:
     """Reached through a socket file only. Raises CalledProcessError or RuntimeError where it cannot run."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, *, durable: bool = False) -> None:
+        """`durable`: commits wait for the disk, as in production: for what measures just that."""
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has 107 characters at most
         self._as: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         self._programs = self._runnable(programs)
         if self._as:
             os.chown(self._folder, NOBODY, NOBODY)
         self._run("initdb", "-D", f"{self._folder}/data", "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync")
-        settings = [word for setting in QUICK for word in ("-c", setting)]
+        settings = [word for setting in (COMMON if durable else QUICK) for word in ("-c", setting)]
         command: list[str | Path] = [self._programs / "postgres", "-D", f"{self._folder}/data", "-k", self._folder]
         with (self._folder / "log").open("wb") as log:
             self._server = subprocess.Popen([*command, *settings], cwd=self._folder, stdout=log, stderr=log, **self._as)
@@ -74,6 +78,24 @@ class Postgres:
                 if self._server.poll() is not None or time.monotonic() > until:
                     raise RuntimeError((self._folder / "log").read_text()) from None
                 time.sleep(0.05)
+
+
+@contextmanager
+def databases(folder: Path, *, durable: bool = False) -> Iterator[dict[str, str]]:
+    """Name -> address of a new empty database: SQLite in `folder`, which is emptied, and PostgreSQL where it is.
+
+    Both are gone afterwards.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    urls = {"SQLite": f"sqlite:///{folder / 'sportello.db'}"}
+    where = programs()
+    server = Postgres(where, durable=durable) if where else None
+    try:
+        yield urls | ({"PostgreSQL": server.url("postgres")} if server else {})
+    finally:
+        if server:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def programs() -> Path | None:

@@ -1,41 +1,16 @@
-"""What was found, as tables, with the targets and whether each is met."""
+"""The page: what was found, the targets first, and whether each is met."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from bench import inbox, waits
+from bench import acks, inbox, talk_tables, waits
 from bench.large_store import AGENTS
-from bench.plan import Found, Scale, middle
-
-NAMES = {"bot": "Sportello", "stock": "stock Rasa"}
-
-
-@dataclass(frozen=True)
-class Target:
-    """One promise: what, how much of it, and whether enough. `bound` is a limit from below unless `most`."""
-
-    what: str
-    value: float
-    bound: float
-    most: bool = False
-    unit: str = "x"
-
-    @property
-    def met(self) -> bool:
-        """Whether the promise is kept; a value that could not be measured (nan) keeps none."""
-        return self.value <= self.bound if self.most else self.value >= self.bound
-
-    @property
-    def row(self) -> list[str]:
-        """The cells of the table of targets."""
-        bound = f"{'at most' if self.most else 'at least'} {self.bound:g}{_unit(self.unit)}"
-        return [self.what, bound, f"{self.value:.2f}{_unit(self.unit)}", "yes" if self.met else "**no**"]
+from bench.scale import Found, Scale
+from bench.tables import Target, middle, table
 
 
 def targets(found: Found) -> list[Target]:
@@ -49,8 +24,8 @@ def targets(found: Found) -> list[Target]:
         last = list(found.turns["bot"])[-1]
         promises.append(Target(f"a turn at message {last}, beside message 1", late / first, 1.2, most=True))
     if found.acks:
-        ratio = middle(found.acks["stored"], "per_second") / middle(found.acks["plain"], "per_second")
-        promises.append(Target("acknowledging webhooks, beside the same without storage", ratio, 0.35))
+        stored = acks.ratio(found.acks)
+        promises.append(Target("acknowledging webhooks, beside the same without storage", stored, 0.5))
     if found.inbox:
         slowest = inbox.slowest_list(found.inbox)
         promises.append(Target("a list of the desk on a large store, p95", slowest, 50, most=True, unit="ms"))
@@ -70,124 +45,48 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
         "\n".join(f"- {line}" for line in remarks),
         "## Targets",
         table(["", "target", "measured", "met"], [target.row for target in targets(found)]),
-        "## Messages a second, webhook to reply",
-        _explain(scale),
-        table(
-            ["", "load", "answered/s", "p50 ms", "p95 ms", "p99 ms", "answered", "failed"],
-            [*_open_rows(found), *_closed_rows(found)],
-        ),
-        _strangers(found),
-        "Processor time per message at saturation, in ms (median of the rounds); two cores give 2,000 ms a second:",
-        table(["", "bot", "engine", "actions", "together"], _processor_rows(found)),
-    ]
-    if found.turns:
-        sections += [
-            "## A turn, early and late in one conversation",
-            f"Median of {scale.around} turns with the same sentence, one at a time; each is followed by the first turn "
-            "of a new conversation, so both saw the same machine.",
-            table(["", "at message", "ms", "first message ms", "ratio"], _turn_rows(found)),
-        ]
-    if found.inbox:
-        much = scale.inbox
-        sections += [
-            "## The desk on a large store",
-            f"{much.conversations * much.each:,} messages, {much.open_cases:,} open cases, {AGENTS} agents; whole "
-            f"pages over HTTP, {much.looks} times each, one at a time, for one of the agents.",
-            table(["", "page", "p50 ms", "p95 ms"], inbox.rows(found.inbox)),
-        ]
-    if found.waits:
-        sections += [
-            "## The stated wait",
-            f"{waits.DAYS} simulated days of a team, {len(scale.wait_seeds)} times with other chances; each cell goes "
-            "from the lowest to the highest of these. Minutes are the team's opening hours. With too little history "
-            "the product says no time: it is silent at first, and under a load that it has not seen.",
-            table(["", "customers", "told a time", "kept", "told p50 min", "told p90 min"], waits.rows(found.waits)),
-        ]
-    sections += [
-        "## Acknowledging webhooks",
-        f"{scale.webhooks:,} signed webhooks over 64 connections, by turns with and without storage; nothing else "
-        "runs. Stored means on disk (SQLite, WAL, `synchronous=FULL`) before the 200.",
-        table(["", "a second", "p50 ms", "p99 ms"], _ack_rows(found)),
-        "## Memory and start",
-        "MiB after all of the above, with all child processes; PSS counts shared pages once.",
-        table(["", "process", "RSS", "PSS"], _memory_rows(found)),
-        table(["", "start until ready"], [[NAMES[name], f"{s:.1f} s"] for name, s in found.starts.items()]),
+        *talk_tables.sections(found, scale),
+        *_desk(found, scale),
+        *_waits(found, scale),
+        *_acks(found, scale),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
-def _explain(scale: Scale) -> str:
-    return (
-        "A message is answered when the whole answer has arrived: at the stand-in of the Graph API for Sportello "
-        "(signed webhook in, every reply sent as a call of its own), as the body of the REST answer for stock Rasa. "
-        "At a fixed rate messages come at random moments and are timed from the moment they were due, so waiting in "
-        "front of a full server counts. A side that falls far behind is not asked for a higher rate. "
-        f"At saturation {scale.conversations} customers write, each the next message as soon as the last is answered; "
-        f"median of {scale.closed_rounds} rounds, both sides by turns. Customers change after ten messages. "
-        "`200 []` of stock Rasa counts as failed."
-    )
+def _desk(found: Found, scale: Scale) -> list[str]:
+    if not found.inbox:
+        return []
+    much = scale.inbox
+    return [
+        "## The desk on a large store",
+        f"{much.conversations * much.each:,} messages, {much.open_cases:,} open cases, {AGENTS} agents; whole "
+        f"pages over HTTP, {much.looks} times each, one at a time, for one of the agents.",
+        table(["", "page", "p50 ms", "p95 ms"], inbox.rows(found.inbox)),
+    ]
 
 
-def _strangers(found: Found) -> str:
-    if not found.others:
-        return ""
-    low, high = min(found.others), max(found.others)
-    doubt = " **Too busy to trust the numbers: run again when it is quiet.**" if high > 0.3 else ""
-    return f"Other programs used {low:.1f} to {high:.1f} cores during the rounds at saturation.{doubt}"
+def _waits(found: Found, scale: Scale) -> list[str]:
+    if not found.waits:
+        return []
+    return [
+        "## The stated wait",
+        f"{waits.DAYS} simulated days of a team, {len(scale.wait_seeds)} times with other chances; each cell goes "
+        "from the lowest to the highest of these. Minutes are the team's opening hours. With too little history "
+        "the product says no time: it is silent at first, and under a load that it has not seen.",
+        table(["", "customers", "told a time", "kept", "told p50 min", "told p90 min"], waits.rows(found.waits)),
+    ]
 
 
-def _open_rows(found: Found) -> Iterable[list[str]]:
-    for name, rates in found.open.items():
-        for rate, result in rates.items():
-            yield [NAMES[name], f"{rate}/s", *_numbers(result)]
-
-
-def _closed_rows(found: Found) -> Iterable[list[str]]:
-    keys = ("per_second", "p50", "p95", "p99", "answered", "failed")
-    for name, rounds in found.closed.items():
-        yield [NAMES[name], "saturation", *_numbers({key: middle(rounds, key) for key in keys})]
-
-
-def _numbers(result: dict[str, Any]) -> list[str]:
-    times = [f"{result[key]:.0f}" for key in ("p50", "p95", "p99")]
-    return [f"{result['per_second']:.1f}", *times, f"{result['answered']:.0f}", f"{result['failed']:.0f}"]
-
-
-def _processor_rows(found: Found) -> Iterable[list[str]]:
-    for name, rounds in found.closed.items():
-        used = {part: middle([each["processor"] for each in rounds], part) for part in rounds[0]["processor"]}
-        cells = [f"{used[part]:.1f}" if part in used else "" for part in ("bot", "engine", "actions")]
-        yield [NAMES[name], *cells, f"{sum(used.values()):.1f}"]
-
-
-def _turn_rows(found: Found) -> Iterable[list[str]]:
-    for name, places in found.turns.items():
-        for place, (late, first) in places.items():
-            yield [NAMES[name], place, f"{late:.1f}", f"{first:.1f}", f"{late / first:.2f}"]
-
-
-def _ack_rows(found: Found) -> Iterable[list[str]]:
-    for name, words in (("plain", "without storage"), ("stored", "stored")):
-        rounds = found.acks[name]
-        yield [words, f"{middle(rounds, 'per_second'):.0f}", *(f"{middle(rounds, k):.1f}" for k in ("p50", "p99"))]
-
-
-def _memory_rows(found: Found) -> Iterable[list[str]]:
-    for name, parts in found.memory.items():
-        for part, used in parts.items():
-            yield [NAMES[name], part, f"{used.rss:.0f}", f"{used.pss:.0f}"]
-
-
-def _unit(unit: str) -> str:
-    return "x" if unit == "x" else f" {unit}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, its columns aligned so that it reads well in a terminal too."""
-    cells = [list(head), *map(list, rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in cells]
-    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+def _acks(found: Found, scale: Scale) -> list[str]:
+    if not found.acks:
+        return []
+    return [
+        "## Acknowledging webhooks",
+        f"{scale.acks.webhooks:,} signed webhooks over {acks.CONNECTIONS} connections, by turns with and without "
+        f"storage, median of {scale.acks.rounds} rounds; nothing else runs. Stored means on disk before the 200 "
+        "(SQLite: WAL, `synchronous=FULL`; PostgreSQL: `fsync` and `synchronous_commit` on).",
+        table(["", "", "a second", "p50 ms", "p99 ms", "ratio"], acks.rows(found.acks)),
+    ]
 
 
 def machine() -> list[str]:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import inbox
+from bench import acks, inbox
 from bench.customers import CONVERSATIONS, ByRest, NotAnswered, Platform, line_of
 from bench.load import TOGETHER, Newcomers, Tally, closed_loop, long_conversation, open_loop, percentile
-from bench.plan import Found, Plan, Scale
-from bench.report import Target, report, table, targets
+from bench.plan import PARTS, Plan
+from bench.report import report, targets
+from bench.scale import Found, Scale
 from bench.stock import stories_of
+from bench.tables import Target, table
 from bench.wire import Caller, WireError, listen, split_message
 from bot.channels.messenger import MessengerChannel
 from bot.model.replies import QuickReply
@@ -141,7 +143,7 @@ def test_the_page_has_the_ratios_of_the_run() -> None:
     found = Found(
         closed={"bot": [ROUND] * 3, "stock": [{**ROUND, "per_second": 8.0}] * 3},
         turns={"bot": {"100": [10.0, 10.0], "1000": [11.0, 10.0]}},
-        acks={"stored": [{**ROUND, "per_second": 100.0}], "plain": [{**ROUND, "per_second": 400.0}]},
+        acks={"SQLite": {"stored": [{**ROUND, "per_second": 100.0}], "plain": [{**ROUND, "per_second": 400.0}]}},
         starts={"bot": 12.0},
     )
     assert [(target.value, target.met) for target in targets(found)] == [
@@ -181,9 +183,18 @@ def test_the_limit_that_is_lifted_exists() -> None:
 def test_webhooks_are_acknowledged_with_and_without_storage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real route and store in their own process, the customers in theirs."""
-    monkeypatch.setattr("bench.plan.DATA", tmp_path)
-    plan = Plan(Scale(webhooks=40, ack_rounds=1), None)
-    plan.acknowledge_only()
-    assert [plan.found.acks[name][0]["answered"] for name in ("stored", "plain")] == [40, 40]
-    assert plan.found.acks["stored"][0]["failed"] == 0
+    """The real route and store in their own process, the customers in theirs; on each database."""
+    monkeypatch.setattr("bench.acks.DATA", tmp_path)
+    found = acks.measure(acks.Scale(webhooks=40, rounds=1), lambda _: None)
+    for one in found.values():
+        assert [one[name][0]["answered"] for name in ("stored", "plain")] == [40, 40]
+        assert one["stored"][0]["failed"] == 0
+    assert "SQLite" in found and acks.ratio(found) > 0
+
+
+def test_one_part_can_be_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Plan(Scale(wait_seeds=(1,)), None, only=["waits"]).run()
+    page = report(found, Scale(), [])
+    assert found.waits and not found.acks and not found.inbox
+    assert "## The stated wait" in page and "## Acknowledging" not in page and "stock Rasa" not in page
+    assert set(PARTS) >= {"desk", "waits", "acks", "talk"}
