@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from math import inf
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import yaml
@@ -34,8 +33,8 @@ CLASSIFIER = "engine.classifier.TopicClassifier"
 #: Under two topics no model could tell such sentences apart; within one the second teaches next to nothing: either
 #: the encoder says so, or it finds them close and they are spelled alike.
 SAME_MEANING, SAME_SPELLING = 0.96, 0.93
-#: Without having learned it the model would answer the other topic with this much confidence, knows it better than half
-#: the examples there, and one of these is this close. Less is a hard sentence, and hard sentences are worth having.
+#: Without having learned it the model would answer the other topic with this much confidence, knows it better than most
+#: of the examples there, and one of these is this close. Less is a hard sentence, and hard sentences are worth having.
 SURE_OF_ANOTHER, AS_CLOSE = 0.95, 0.75
 
 
@@ -176,12 +175,12 @@ def same(one: Example, other: Example, cosine: float) -> bool:
 
 
 def usual_scores(understanding: Understanding) -> dict[str, float]:
-    """The middle score of each topic's examples that are taken for it; of a topic without any, more than any score."""
+    """The score that three in five of a topic's examples do not exceed; of a topic without any, more than any score."""
     scores: defaultdict[str, list[float]] = defaultdict(list)
     for example, tried in understanding.tried:
         if tried.taken_for == example.intent:
             scores[example.intent].append(tried.score)
-    return defaultdict(lambda: inf, {topic: median(each) for topic, each in scores.items()})
+    return defaultdict(lambda: inf, {topic: sorted(each)[3 * len(each) // 5] for topic, each in scores.items()})
 
 
 def check_understanding(content: Content, understanding: Understanding) -> Iterator[Mistake]:

@@ -20,6 +20,8 @@ from engine.spelling import Spelling
 SPELLING_WEIGHT, RIDGE = 0.05, 0.1
 #: Examples of this intent are no topic: they show where the topics end. Rasa's name for what was not understood.
 BACKGROUND = "nlu_fallback"
+#: How many of the nearest training sentences tell whether a message is like anything ever shown.
+NEIGHBOURS = 3
 #: Of more sentences than this a fair sample is learned: memory grows with the square, by then to a gigabyte.
 MOST = 16000
 #: Rows compared at a time, so that only the equations themselves need much memory.
@@ -32,37 +34,46 @@ class Opinion:
 
     `margins`, a column a topic in the order of the names: how much more than any sentence it is of this topic, near 1
     where the model is certain, near 0 where the text tells nothing. That a topic has many examples speaks not for it.
-    `background`: the same for what is none of them; 0 if no background was shown.
+    `background`: the same for what is none of them; 0 if no background was shown. `nearness`: mean cosine to the
+    nearest sentences of any topic; far from all means: never heard of.
     """
 
     margins: Any
     background: Any
+    nearness: Any
 
 
 @dataclass(frozen=True)
 class Topics:
     """The trained model. Columns of the weights are `names` and then the background, if it was shown one.
 
-    `shown` are the vectors of all sentences, in the order of the rows of `meaning`.
+    `shown` are the vectors of all sentences, in the order of the rows of `meaning`; `own` tells those of topics.
     """
 
     names: tuple[str, ...]
     shown: Any
+    own: Any
     meaning: Any
     spelling: Any
     views: Spelling
 
     def opinion(self, texts: Sequence[str], vectors: Any) -> Opinion:
         """Of texts that the model was not shown; `vectors` has one row a text."""
-        alike = np.exp(vectors @ self.shown.T - 1)
-        margins = alike @ self.meaning + self.views.vectors(texts) @ self.spelling
-        return parted(margins, len(self.names))
+        cosines = vectors @ self.shown.T
+        margins = np.exp(cosines - 1) @ self.meaning + self.views.vectors(texts) @ self.spelling
+        return parted(margins, nearest(cosines[:, self.own]), len(self.names))
 
 
-def parted(margins: Any, topics: int) -> Opinion:
+def parted(margins: Any, nearness: Any, topics: int) -> Opinion:
     """The background's column, if there is one, beside those of the topics."""
     background = margins[:, topics] if margins.shape[1] > topics else np.zeros(len(margins), dtype=margins.dtype)
-    return Opinion(margins[:, :topics], background)
+    return Opinion(margins[:, :topics], background, nearness)
+
+
+def nearest(cosines: Any) -> Any:
+    """The mean of the greatest of each row."""
+    count = min(NEIGHBOURS, cosines.shape[1])
+    return np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
 
 
 def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> tuple[Topics, Opinion]:
@@ -77,19 +88,25 @@ def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> tuple[Topi
     wanted = (np.array(labels)[:, None] == np.array(columns)).astype(np.float32)
     if len(columns) > 1:
         wanted -= wanted.mean(axis=0)
-    weights, unseen = solved(compared(shown, rows), wanted)
+    own = np.array([label != BACKGROUND for label in labels])
+    alike, nearness = compared(shown, rows, own)
+    weights, unseen = solved(alike, wanted)
     spelling = np.asarray(rows.T @ weights) * np.float32(SPELLING_WEIGHT)
-    return Topics(names, shown, weights, spelling, views), parted(unseen, len(names))
+    return Topics(names, shown, own, weights, spelling, views), parted(unseen, nearness, len(names))
 
 
-def compared(vectors: Any, rows: Any) -> Any:
-    """How alike all pairs of sentences are."""
+def compared(vectors: Any, rows: Any, own: Any) -> tuple[Any, Any]:
+    """How alike all pairs of sentences are, and how near each is to the nearest others that are `own`."""
     alike = np.empty((len(vectors), len(vectors)), dtype=np.float32)
+    nearness = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), ROWS):
         part = slice(start, start + ROWS)
-        alike[part] = np.exp(vectors[part] @ vectors.T - 1)
+        cosines = vectors[part] @ vectors.T
+        alike[part] = np.exp(cosines - 1)
         alike[part] += SPELLING_WEIGHT * (rows[part] @ rows.T).toarray()
-    return alike
+        np.fill_diagonal(cosines[:, start:], -1)  # no sentence is its own neighbour
+        nearness[part] = nearest(cosines[:, own])
+    return alike, nearness
 
 
 def solved(alike: Any, wanted: Any) -> tuple[Any, Any]:

@@ -74,8 +74,8 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write the two files."""
         topics = self.topics
-        np.savez(folder / NUMBERS, shown=topics.shown, meaning=topics.meaning, spelling=topics.spelling,
-                 rarity=topics.views.rarity)
+        np.savez(folder / NUMBERS, shown=topics.shown, own=topics.own, meaning=topics.meaning,
+                 spelling=topics.spelling, rarity=topics.views.rarity)
         words = {"names": topics.names, "limits": asdict(self.limits), "views": topics.views.as_json()}
         (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
