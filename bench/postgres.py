@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -32,11 +33,21 @@ class Postgres:
         if self._as:
             os.chown(self._folder, NOBODY, NOBODY)
         self._run("initdb", "-D", f"{self._folder}/data", "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync")
-        settings = [word for setting in (COMMON if durable else QUICK) for word in ("-c", setting)]
+        self._settings = [word for setting in (COMMON if durable else QUICK) for word in ("-c", setting)]
+        self.start()
+
+    def start(self) -> None:
+        """Begin, with the data there is; it answers when this returns."""
         command: list[str | Path] = [self._programs / "postgres", "-D", f"{self._folder}/data", "-k", self._folder]
+        command += self._settings
         with (self._folder / "log").open("wb") as log:
-            self._server = subprocess.Popen([*command, *settings], cwd=self._folder, stdout=log, stderr=log, **self._as)
+            self._server = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, **self._as)
         self._wait()
+
+    def end(self, sign: int = signal.SIGKILL) -> None:
+        """End the server and keep the data; SIGINT ends every connection and writes what is open."""
+        self._server.send_signal(sign)
+        self._server.wait()
 
     def url(self, name: str) -> str:
         """The address of a database of this server."""
@@ -44,8 +55,7 @@ class Postgres:
 
     def stop(self) -> None:
         """End the server and delete everything."""
-        self._server.kill()
-        self._server.wait()
+        self.end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _runnable(self, programs: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from sqlalchemy import Connection, Row, select
+from sqlalchemy.exc import OperationalError
 
 from bot.channels.base import Abilities, Delivery, Limits, Receive, Sent
 from bot.flow.answer import answer_next
@@ -324,6 +325,20 @@ class World:
         workers = Answering(self.way)
         self.way.arrived = workers.wake
         return workers
+
+
+def away(db: Database, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[int]:
+    """Let the store refuse so many writes; what is left of them is in the list."""
+    left, real = list(range(times)), db.write
+
+    async def write(work: Callable[[Connection], Any], *, durable: bool = True) -> Any:
+        if left:
+            left.pop()
+            raise OperationalError("", {}, Exception("away"))
+        return await real(work, durable=durable)
+
+    monkeypatch.setattr(db, "write", write)
+    return left
 
 
 def world(db: Database, cache: Path, *, platforms: Sequence[Platform] = (), now: datetime = TUESDAY) -> World:

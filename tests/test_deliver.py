@@ -17,7 +17,7 @@ from bot.model.replies import Reply
 from bot.model.states import Sending
 from bot.store.database import Database
 from bot.store.tables import outgoing
-from tests.flow_support import CHAT, TUESDAY, World, turn, with_abilities, world
+from tests.flow_support import CHAT, TUESDAY, World, away, turn, with_abilities, world
 
 SLOW_DOWN = SendError("limit", "429", retry_after=30)
 TIME_OUT = SendError("timeout", "no answer", ambiguous=True)
@@ -67,6 +67,24 @@ async def test_one_call_a_chat_is_under_way_and_many_chats_at_once(flow: World) 
     assert most == 8
     for n in range(8):
         assert flow.platform.texts(f"c{n}") == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("problem", [None, SLOW_DOWN])
+async def test_what_came_of_a_call_is_kept_when_the_store_is_back(
+    flow: World, monkeypatch: pytest.MonkeyPatch, problem: SendError | None
+) -> None:
+    monkeypatch.setattr("bot.flow.deliver.STORE", 0.0)
+    await answered(flow, "a1")
+    flow.platform.problems = [problem] if problem else []
+    refusals: list[list[int]] = []
+
+    async def goes_away(_: Delivery) -> None:
+        refusals.append(away(flow.db, monkeypatch, times=3))
+
+    flow.platform.before_send = goes_away
+    await flow.delivers()
+    assert refusals == [[]], "it was away"
+    assert [row.state for row in await flow.rows(outgoing)] == [Sending.LATER if problem else Sending.SENT]
 
 
 async def test_what_did_not_arrive_is_tried_again_for_minutes_then_given_up(flow: World) -> None:

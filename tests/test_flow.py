@@ -13,14 +13,14 @@ from sqlalchemy.event import remove
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.dialogue import EngineDown, EngineRefused
-from bot.flow import handoff
+from bot.flow import handoff, workers
 from bot.flow.answer import answer_next
 from bot.model.dialogue import Ask, PromiseMade, Turn
 from bot.model.messages import RawEvent, Sender
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Status
 from bot.store.tables import customers, events, messages, outgoing
-from tests.flow_support import CHAT, SUNDAY, World, turn
+from tests.flow_support import CHAT, SUNDAY, World, away, turn
 
 TALK = "Parla con noi"
 FORGED = ["/ask_human", "/ask_human{}", ' /x{"a": "b"}', "#cancel", "#solved:1:yes", "//x", "/ /x", "/#cancel"]
@@ -363,6 +363,21 @@ async def test_the_person_is_told_of_an_event_that_always_fails(flow: World, mon
     await hurried(flow, monkeypatch, flow.raw(broken=True))
     assert len(await flow.said("system")) == 1
     assert len(await flow.said("bot")) == said
+
+
+async def test_a_store_that_is_away_for_a_while_sets_nothing_aside(
+    flow: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.flow.workers.STORE", 0.0)
+    await flow.receives(flow.raw(text="ciao"))
+    left = away(flow.db, monkeypatch, times=workers.TRIES * 2)
+    answering = flow.answering()
+    answering.wake(flow.key())
+    await flow.rests()
+    await answering.stop()
+    assert not left, "it was away"
+    assert [row.state for row in await flow.rows(events)] == ["done"]
+    assert await flow.case() is None
 
 
 async def hurried(flow: World, monkeypatch: pytest.MonkeyPatch, *raws: RawEvent) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +24,7 @@ from bot.model.messages import ConversationKey
 from bot.model.replies import Speaker
 from bot.model.states import Author, Sending
 from bot.store import agents, outgoing
+from bot.store.database import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ LEASE = timedelta(seconds=15)  # renewed while the call runs: a row not renewed 
 ECHO_WAIT = timedelta(seconds=20)  # an echo that proves an ambiguous send comes within this
 TRIES = 8  # attempts at what provably did not arrive: about five minutes
 AT_ONCE = 64  # calls under way on each channel: a platform that hangs takes no place of another's
+STORE = 0.5  # seconds between tries to keep a result while the store is away
+KEEPING = int(LEASE.total_seconds() / STORE)  # of these tries: then others may take the row for lost
 STOP = 60.0  # seconds in which calls under way end: longer than any call's time-out
 IDLE = 1.0  # seconds between looks when no bell rings: another process may have left rows
 
@@ -155,7 +159,17 @@ class Delivering:
         else:
             self._way.measures.called(row.channel, Sending.SENT, time.perf_counter() - began)
             now = self._way.clock()
-            await self._way.db.write(lambda connection: outgoing.sent(connection, row, sent.platform_id, now))
+            await self._keep(lambda connection: outgoing.sent(connection, row, sent.platform_id, now))
+
+    async def _keep(self, result: Callable[[Connection], None]) -> None:
+        """Write down what came of a call, even if the store is away just now: forgotten, it would be made again."""
+        for _ in range(KEEPING):
+            try:
+                return await self._way.db.write(result)
+            except AWAY as error:
+                log.warning("the result of a send waits for the store: %s", type(error).__name__)
+            await asyncio.sleep(STORE)
+        await self._way.db.write(result)
 
     async def _room(self, channel: Channel, row: Row[Any]) -> bool:
         """Wait for the row's turn in the whole channel's queue; False when it has to come again later.
@@ -245,7 +259,7 @@ class Delivering:
             if failure.blocked:
                 clocks.blocked(connection, self._way, row.conversation_id, now=now)
 
-        await self._way.db.write(work)
+        await self._keep(work)
 
 
 def failure_of(error: SendError, attempts: int, resent: bool, *, echoes: bool, now: datetime) -> Failure:

@@ -19,6 +19,7 @@ from bot.flow.scene import LEASE
 from bot.flow.way import Way, wait_for
 from bot.model.messages import ConversationKey
 from bot.store import leases
+from bot.store.database import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ AT_ONCE = 32  # turns under way in one process: they wait for the engine most of
 QUEUE = 4  # conversations that may wait in memory for each of these; the others wait in the store
 TRIES = 3  # an event whose turn fails this often for no known reason goes to a person
 RENEW = LEASE / 3
+STORE = 0.5  # seconds between tries while the store is away
 LOOK = 1.0  # seconds between looks when no bell rings
 LEFT_BEHIND = timedelta(seconds=1)  # an event this old that nobody works on: who stored it is full, or gone
 
@@ -97,6 +99,11 @@ class Answering:
                 async with self._room:
                     more = not self._stopping and await answer_next(self._way, key)
                 failures = 0
+            except AWAY as error:
+                # no fault of the event's: it must not be set aside when the store is back, however long that took
+                log.warning("a turn waits for the store: %s", type(error).__name__)
+                more = True
+                await asyncio.sleep(STORE)
             except Exception:
                 log.exception("a turn failed")
                 more, failures = True, failures + 1

@@ -12,12 +12,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from bot.store.together import Item, Result, Together
 
 T = TypeVar("T")
 _Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]  # what to do, its result, must it outlive a power cut
 
+#: Raised while the database is away or too busy: it says nothing about what was to be done, which may be tried again.
+AWAY = (OperationalError, InterfaceError, NoConnection)
 GROUP = 256  # functions in one commit at most: a longer group would keep the first caller waiting
 READERS = 4
 
