@@ -7,7 +7,7 @@ export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help setup setup-dev run test check lint-fix content evaluate try train engine bench bench-nlu lock clean
+.PHONY: help setup setup-dev run test check lint-fix content evaluate try train engine bench bench-nlu soak lock clean
 
 help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/  /'
@@ -54,6 +54,10 @@ bench: setup-dev  ## measure, print a table and write docs/benchmarks.md
 
 bench-nlu: setup-dev  ## how well it understands, beside its peers: docs/benchmarks-nlu.md; DATA=folder with the public sets
 	@$(PY) -m bench_nlu $(if $(DATA),--data $(DATA))
+
+soak: setup-dev  ## kill, stop and cut off everything under load; DATABASE, KILLS, MINUTES, PER_SECOND, DROPS, WRITE=1 for docs/soak.md
+	@$(PY) -m tests.soak --database $(or $(DATABASE),both) --kills $(or $(KILLS),200) --minutes $(or $(MINUTES),60) \
+	  --per-second $(or $(PER_SECOND),100) --drops $(or $(DROPS),1000) $(if $(WRITE),--write)
 
 lock: setup-dev  ## renew requirements/*.txt from requirements/*.in
 	@$(PY) scripts/lock.py

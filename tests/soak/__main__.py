@@ -1,0 +1,86 @@
+"""The long form: `python -m tests.soak --kills 200 --minutes 20`; prints the ledger, writes docs/soak.md when asked."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.soak.ledger import Ledger, table
+from tests.soak.scenes import Plan, soak
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "soak.md"
+HEAD = """# Soak
+
+Written by `make soak WRITE=1`; what it does to the service is told in
+[operations.md](operations.md#when-you-changed-the-code). Customers of both platforms write numbers without a pause; the
+platforms' record says what reached whom. The engines are light stand-ins that speak the turn protocol: everything else
+is real.
+"""
+
+
+def plan_of(words: argparse.Namespace) -> Plan:
+    """The numbers of a long run."""
+    return Plan(
+        database=words.database,
+        per_second=words.per_second,
+        kills=words.kills,
+        drops=words.drops,
+        marked=max(3, words.drops // 50),
+        storm=20.0,
+        away=5.0,
+        minutes=words.minutes,
+    )
+
+
+class Bar:
+    """One line a scene, with a bar where somebody looks."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, scene: str, share: float) -> None:
+        full = round(share * 30)
+        line = f"{time.monotonic() - self._began:6.0f} s  {scene:<8} [{'#' * full}{'.' * (30 - full)}]"
+        print(f"\r{line}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
+
+
+def page(ledgers: list[Ledger]) -> str:
+    """docs/soak.md."""
+    machine = f"{os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+    parts = [HEAD, f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine}."]
+    for ledger in ledgers:
+        verdict = "; ".join(ledger.broken()) or "no promise was broken"
+        parts += [f"## {ledger.database}", f"Verdict: {verdict}.", table(ledger)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def main() -> int:
+    """0 when no promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--database", choices=("postgresql", "sqlite", "both"), default="both")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=60.0, help="of kills at most, for each database")
+    parser.add_argument("--per-second", type=float, default=100.0, help="messages of all customers")
+    parser.add_argument("--drops", type=int, default=1000, help="answers of the platform that never come")
+    parser.add_argument("--write", action="store_true", help="write docs/soak.md")
+    words = parser.parse_args()
+    ledgers = []
+    for database in ("postgresql", "sqlite") if words.database == "both" else (words.database,):
+        words.database = database
+        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+            ledgers.append(asyncio.run(soak(plan_of(words), Path(folder), Bar())))
+        print(f"\n\n{database}\n{table(ledgers[-1])}\n" + "\n".join(ledgers[-1].broken() or ["no promise was broken"]))
+    if words.write:
+        PAGE.write_text(page(ledgers), encoding="utf-8")
+    return int(any(ledger.broken() for ledger in ledgers))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""What goes wrong, one after the other, while everybody writes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tests.soak.customers import Crowd
+from tests.soak.ledger import Ledger, Waiting, percentile, reckon
+from tests.soak.platforms import Platforms
+from tests.soak.processes import Service, service
+
+#: Tells how far it is: the scene, and the share that is done.
+Say = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything."""
+
+    database: str = "postgresql"  # or sqlite
+    per_second: float = 16.0  # messages of all customers
+    kills: int = 5
+    minutes: float = 2.0  # of kills at most
+    drops: int = 30  # sends whose answer is dropped, on Messenger
+    marked: int = 3  # and on Telegram, where each is sent again
+    storm: float = 3.0  # seconds
+    away: float = 2.0  # seconds that a server is away
+    patience: float = 60.0  # seconds until it must be back to normal
+
+
+class Mortal(Protocol):
+    """What can be killed and started again."""
+
+    async def start(self) -> None: ...
+
+    async def kill(self) -> None: ...
+
+
+TELEGRAM = 0.25  # of the messages: its pace is 30 a second over all chats, and one in each
+PAUSE = 2.5  # seconds between two messages of one customer
+LIVES = {"bot": (0.3, 4.0), "engine": (3.0, 8.0), "redis": (4.0, 10.0), "sql": (15.0, 30.0)}
+SETTLE = 150.0  # seconds until everybody is answered: two leases, an echo's wait, and a slow machine
+
+
+async def soak(plan: Plan, folder: Path, say: Say = lambda _scene, _share: None) -> Ledger:
+    """All scenes; the ledger of them."""
+    platforms = Platforms()
+    crowd = Crowd(platforms, [])
+    ledger = Ledger(plan.database)
+    async with platforms.serve():
+        await crowd.open()
+        try:
+            say("start", 0)
+            async with service(platforms, crowd, folder, database=plan.database) as running:
+                await _run(plan, running, crowd, ledger, say)
+        finally:
+            await crowd.close()
+    return ledger
+
+
+async def _run(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say: Say) -> None:
+    for bot in running.bots:
+        bot.first.clear()  # the very first start makes the tables
+    each = plan.per_second * PAUSE
+    for platform, number in (("telegram", each * TELEGRAM), ("messenger", each * (1 - TELEGRAM))):
+        for _ in range(max(2, round(number))):
+            crowd.customer(platform)
+    began = time.monotonic()
+    writing = asyncio.create_task(crowd.write(PAUSE))
+    try:
+        ledger.normal["at the start"] = await crowd.normal(plan.patience)
+        scenes: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("killed", lambda: _kills(plan, running, ledger, say)),
+            ("servers", lambda: _servers(plan, running, crowd, ledger)),
+            ("dropped", lambda: _drops(plan, crowd)),
+            ("storm", lambda: _storm(plan, crowd, ledger)),
+        ]
+        for name, scene in scenes:
+            say(name, 0)
+            await scene()
+    finally:
+        crowd.over = True
+        await writing
+    ledger.seconds = time.monotonic() - began
+    say("settle", 0)
+    waiting = Waiting(running.url)
+    try:
+        end = time.monotonic() + SETTLE
+        while (crowd.unanswered() or waiting.open()) and time.monotonic() < end:
+            await asyncio.sleep(0.3)
+        await asyncio.sleep(1)  # what comes twice comes now
+        ledger.starts = [each for bot in running.bots for each in bot.first]
+        reckon(ledger, crowd, waiting)
+    finally:
+        waiting.close()
+
+
+async def _kills(plan: Plan, running: Service, ledger: Ledger, say: Say) -> None:
+    """Each process lives for a moment and is killed, until there were so many kills."""
+    one_engine = asyncio.Lock()  # with both away customers are told so, and given to people
+    enough = asyncio.Event()
+    asyncio.get_running_loop().call_later(plan.minutes * 60, enough.set)
+
+    async def lives(kind: str, mortal: Mortal, lock: asyncio.Lock) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(enough.wait(), random.uniform(*LIVES[kind]))
+            async with lock:
+                if enough.is_set():
+                    return
+                await mortal.kill()
+                ledger.kills[kind] += 1
+                say("killed", ledger.kills.total() / plan.kills)
+                if ledger.kills.total() >= plan.kills:
+                    enough.set()
+                await mortal.start()
+                if kind == "engine":
+                    await asyncio.sleep(3)  # the bots look at it, and find it well, before the other one goes
+
+    mortals: list[tuple[str, Mortal, asyncio.Lock]] = [("bot", bot, asyncio.Lock()) for bot in running.bots]
+    mortals += [("engine", engine, one_engine) for engine in running.engines]
+    mortals += [("redis", running.redis, asyncio.Lock())] if running.redis else []
+    mortals += [("sql", running.sql, asyncio.Lock())] if running.sql else []
+    async with asyncio.TaskGroup() as group:
+        for kind, mortal, lock in mortals:
+            group.create_task(lives(kind, mortal, lock))
+
+
+async def _servers(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger) -> None:
+    """Each server away for a while, and how long after its return new customers are answered."""
+    if running.redis:
+        running.redis.flush()
+        await running.redis.kill()
+        await asyncio.sleep(plan.away)
+        await running.redis.start()
+        ledger.normal["Redis emptied and stopped"] = await crowd.normal(plan.patience)
+    if running.sql:
+        await running.sql.kill(signal.SIGINT)
+        await asyncio.sleep(plan.away)
+        await running.sql.start()
+        ledger.normal["PostgreSQL restarted"] = await crowd.normal(plan.patience)
+    engine = running.engines[0]
+    engine.signal(signal.SIGSTOP)
+    ledger.normal["an engine hangs"] = await crowd.normal(plan.patience)
+    await asyncio.sleep(plan.away)
+    engine.signal(signal.SIGCONT)
+    ledger.normal["it goes on"] = await crowd.normal(plan.patience)
+    await engine.kill()
+    await asyncio.sleep(plan.away)
+    await engine.start()
+    ledger.normal["an engine killed and started"] = await crowd.normal(plan.patience)
+
+
+async def _drops(plan: Plan, crowd: Crowd) -> None:
+    """The message arrives, and the bot is not told that it did."""
+    drops = crowd.platforms.drops
+    drops["messenger"], drops["telegram"] = plan.drops, plan.marked
+    async with asyncio.timeout(60 + plan.drops * 2):
+        while any(drops.values()):
+            await asyncio.sleep(0.1)
+
+
+async def _storm(plan: Plan, crowd: Crowd, ledger: Ledger) -> None:
+    """One chat of Telegram is refused; the others are compared with the time before, and none may wait for its end."""
+    unlucky = next(customer for customer in crowd.customers if customer.platform == "telegram" and not customer.probe)
+    before = time.monotonic()
+    await asyncio.sleep(plan.storm)
+    began = time.monotonic()
+    crowd.platforms.storms.add(unlucky.chat)
+    await asyncio.sleep(plan.storm)
+    ledger.normal["while one chat is refused"] = await crowd.normal(plan.patience)
+    ended = time.monotonic()
+    crowd.platforms.storms.clear()
+    ledger.others = (
+        percentile(_waits(crowd, before, began, but=unlucky.chat), 0.99),
+        percentile(_waits(crowd, began, ended, but=unlucky.chat), 0.99),
+    )
+    late = [at for n, at in crowd.platforms.read[unlucky.chat] if at > began and at < ended]
+    assert not late, "it was refused all the while"
+
+
+def _waits(crowd: Crowd, begin: float, end: float, *, but: str) -> list[float]:
+    """Seconds from a message to its answer, of all answers of that time, other chats' than `but`."""
+    return [
+        at - customer.sent[number]
+        for customer in crowd.customers
+        if customer.chat != but
+        for number, at in crowd.platforms.read[customer.chat]
+        if begin <= at < end
+    ]
