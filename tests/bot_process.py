@@ -20,7 +20,7 @@ from aiohttp.test_utils import TestServer
 ROOT = Path(__file__).resolve().parent.parent
 #: The settings of whoever runs the tests must not reach the bot.
 OURS = ("TELEGRAM_", "MESSENGER_", "GRAPH_", "ENGINE_", "SANDBOX", "DATABASE_", "PUBLIC_", "PORT", "HOST", "DATA_")
-OURS += ("REDIS_",)
+OURS += ("REDIS_", "SHARE_PORT", "DRAIN_")
 
 
 @dataclass
@@ -30,6 +30,7 @@ class BotProcess:
     settings: Mapping[str, str]
     log: Path
     port: int
+    only: tuple[str, ...] = ()
     process: asyncio.subprocess.Process | None = None
     kills: int = 0
 
@@ -46,6 +47,7 @@ class BotProcess:
                 "-m",
                 "bot",
                 "run",
+                *(["--only", *self.only] if self.only else []),
                 cwd=ROOT,
                 env={**environ, "PORT": str(self.port), **self.settings},
                 stdout=log,
