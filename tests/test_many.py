@@ -272,6 +272,14 @@ async def test_a_platform_that_hangs_takes_no_place_of_another(
     await running
 
 
+async def test_what_no_channel_can_send_fails_and_waits_for_nobody(flow: World) -> None:
+    await flow.receives(flow.raw(text="ciao"))
+    await flow.answers()
+    flow.way.channels = {}
+    await flow.delivers()
+    assert await flow.states() == ["failed"]
+
+
 async def _is(condition: bool) -> bool:
     return condition
 

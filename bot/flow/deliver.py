@@ -94,11 +94,11 @@ class Delivering:
             task.add_done_callback(lambda done: self._calls.pop(done, None))
         return len(rows)
 
-    def _places(self) -> tuple[int, list[str]]:
+    def _places(self) -> tuple[int, set[str]]:
         """How many rows may be claimed, whatever channel they are of, and the channels that may claim none."""
         taken = Counter(row.channel for row in self._calls.values())
-        full = [name for name, number in taken.items() if number >= AT_ONCE]
-        if len(full) == len(self._way.channels):
+        full = {name for name, number in taken.items() if number >= AT_ONCE}
+        if full and full.issuperset(self._way.channels):
             return 0, full  # each call that ends rings the bell
         return AT_ONCE - max((number for number in taken.values() if number < AT_ONCE), default=0), full
 
