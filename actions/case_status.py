@@ -37,7 +37,7 @@ class CaseStatus(CareAction):
             return await self._company(dispatcher, tracker, systems)
         number = PIN_NUMBER.search(text(tracker))
         if number:
-            request = await systems.pins.find(f"PIN-{number[1].upper()}")
+            request = await systems.pins.find(f"PIN-{number[1].upper()}", now=now(tracker))
             if request:
                 return self._promised(dispatcher, tracker, [(request.number, request.due)])
         cases, promises = desk_cases(tracker), promised(tracker)

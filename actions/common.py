@@ -3,6 +3,7 @@
 Texts are never written here: they are responses in `domain/`, so that editors can change them.
 """
 
+import json
 import logging
 import re
 from abc import ABC, abstractmethod
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 ROME = ZoneInfo("Europe/Rome")
 Event = dict[str, Any]
+
+#: Kinds of promises whose company system can be asked, by the promise's reference.
+CHECKED = frozenset({"pin", "repair", "appointment", "activation"})
 
 CANCEL = re.compile(
     r"^\W*(annulla(re|mi)?|lascia(mo)? (stare|perdere)|non importa|non fa niente|niente|stop|basta( così| cosi)?"
@@ -80,11 +84,14 @@ def hand_off(dispatcher: CollectingDispatcher, tracker: Tracker, *, reason: str,
 def promise(dispatcher: CollectingDispatcher, what: str, due: datetime, reference: str, *, kind: str) -> None:
     """Record an expected time that the customer has just been told, so that somebody notices when it passes.
 
-    `kind` is what it is counted under: pin, repair, appointment, privacy or other.
+    `kind` is what it is counted under: pin, repair, appointment, activation, privacy or other. Where a company system
+    knows (CHECKED), it is asked from now on whether it happened: actions/promises.py.
     """
     if due.tzinfo is None:
         raise ValueError("a promise needs a time with an offset")
     said = {"what": what, "due": due.isoformat(), "reference": reference, "kind": kind}
+    if kind in CHECKED:
+        said["check"] = "/check_promise" + json.dumps({"promise": f"{kind}:{reference}"})
     dispatcher.utter_message(json_message={"promise": said})
 
 

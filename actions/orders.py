@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, time
 
 from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
@@ -11,13 +11,15 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.orders import STATES, Appointment, Order
-from actions.common import CareAction, entity, language, now, promise, text, turn_id
+from actions.common import ROME, CareAction, entity, language, now, promise, text, turn_id
 from actions.forms import Events
 from actions.identity import need_identity
 from actions.when import DAYS, MONTHS, say_day
 
 #: Orders told in one answer; the newest are the ones people ask about.
 MOST = 2
+#: A day that was told for an activation ends.
+DAY_ENDS = time(20)
 _MOVE = re.compile(
     r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno|non (posso|ci sono|sono in casa)"
     r"|move|reschedul\w+|change|postpone|another day|can'?t make)\b",
@@ -66,6 +68,7 @@ class TechnicianAppointment(CareAction):
         else:
             kind = "appointment" if visits[0].movable else "appointment_near"
             dispatcher.utter_message(response=f"utter_{kind}", **_facts(visits[0], tracker))
+            _promise_visit(visits[0], dispatcher)
         return done
 
 
@@ -114,7 +117,7 @@ class BookSlot(CareAction):
             await _offer(visits[0], dispatcher, tracker, systems)
             return done
         dispatcher.utter_message(response="utter_appointment_moved", **_facts(moved, tracker))
-        promise(dispatcher, "Visita del tecnico", moved.end, moved.id, kind="appointment")
+        _promise_visit(moved, dispatcher)
         return [*done, SlotSet("appointment", f"{moved.id} {moved.start:%d/%m %H:%M}")]
 
 
@@ -139,6 +142,15 @@ async def _offer(
         for slot in slots[:7]
     ]
     dispatcher.utter_message(response="utter_slots_offer", buttons=buttons, **_facts(visit, tracker))
+
+
+def promised_by(order: Order) -> datetime | None:
+    """The last moment at which an order is active when it should be: the end of its day."""
+    return datetime.combine(order.expected, DAY_ENDS, ROME) if order.expected else None
+
+
+def _promise_visit(visit: Appointment, dispatcher: CollectingDispatcher) -> None:
+    promise(dispatcher, "Visita del tecnico", visit.end, visit.id, kind="appointment")
 
 
 def _facts(visit: Appointment, tracker: Tracker) -> dict[str, str]:
@@ -169,3 +181,6 @@ def _say_order(order: Order, dispatcher: CollectingDispatcher, tracker: Tracker)
     if order.expected and state != "active":
         facts["expected"] = say_day(order.expected, today, lang)
         dispatcher.utter_message(response="utter_activation_when", **facts)
+        due = promised_by(order)
+        if due and due > now(tracker):
+            promise(dispatcher, "Attivazione della linea", due, order.number, kind="activation")

@@ -18,7 +18,7 @@ from typing import Any, get_args
 import aiohttp
 
 from bot.dialogue_state import next_state
-from bot.model.dialogue import Ask, HandoffRequest, PromiseMade, Turn, Watch
+from bot.model.dialogue import Ask, HandoffRequest, PromiseAnswer, PromiseMade, Turn, Watch
 from bot.model.replies import QuickReply, QuickReplyKind, Reply
 
 TIMEOUT = 10.0
@@ -157,7 +157,7 @@ def read_turn(data: dict[str, Any], before: list[dict[str, Any]]) -> Turn:
     messages = [_object(message) for message in data["messages"]]
     events = [_object(event) for event in data["events"]]
     asked = [(key, _object(value)) for m in messages for key, value in _object(m.get("custom") or {}).items()]
-    unknown = {key for key, _ in asked} - {"handoff", "promise", "watch", "watch_result"}
+    unknown = {key for key, _ in asked} - {"handoff", "promise", "watch", "watch_result", "promise_result"}
     if unknown or not all(isinstance(event["event"], str) for event in events):
         raise ValueError("unknown kinds")
     handoffs = [_handoff(value) for key, value in asked if key == "handoff"]
@@ -174,6 +174,7 @@ def read_turn(data: dict[str, Any], before: list[dict[str, Any]]) -> Turn:
             Watch(*_texts(value, "subject", "check", "tell")) for key, value in asked if key == "watch"
         ),
         watch_results=tuple(_watch_result(value) for key, value in asked if key == "watch_result"),
+        promise_answer=next((_promise_answer(value) for key, value in asked if key == "promise_result"), None),
         model_id=str(data["model_id"]),
     )
 
@@ -216,11 +217,23 @@ def _handoff(value: dict[str, Any]) -> HandoffRequest:
 
 
 def _promise(value: dict[str, Any]) -> PromiseMade:
-    what, due, reference, kind = _texts({"kind": "", **value}, "what", "due", "reference", "kind")
-    moment = datetime.fromisoformat(due)
+    named = ("what", "due", "reference", "kind", "check")
+    what, due, reference, kind, check = _texts({"kind": "", "check": "", **value}, *named)
+    return PromiseMade(what=what, due=_moment(due), reference=reference, kind=kind, check=check)
+
+
+def _promise_answer(value: dict[str, Any]) -> PromiseAnswer:
+    state, due = _texts(value, "state")[0], value.get("due")
+    if state not in ("kept", "open", "unknown", "no_answer"):
+        raise ValueError("unknown state of a promise")
+    return PromiseAnswer(state, None if due is None else _moment(_texts(value, "due")[0]))
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a promise without a time zone")
-    return PromiseMade(what=what, due=moment, reference=reference, kind=kind)
+    return moment
 
 
 def _watch_result(value: dict[str, Any]) -> tuple[str, bool]:

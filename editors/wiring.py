@@ -13,7 +13,7 @@ from editors.sentences import Mistake
 #: Topic files that hold nothing a customer types.
 NOT_TYPED = frozenset({"common", "identity"})
 #: Sent by the bot itself, not by a button of a response.
-SENT_BY_BOT = frozenset({"share_location", "share_contact", "check_incident", "incident_fixed"})
+SENT_BY_BOT = frozenset({"share_location", "share_contact", "check_incident", "incident_fixed", "check_promise"})
 #: Buttons of a form's questions: the form takes them, no rule has to.
 REACHED_IN_A_FORM = frozenset({"inform", "cancel_form"})
 #: Nothing to choose between: these are never offered as "do you mean … or …?".

@@ -13,8 +13,8 @@ import yaml
 from alembic import command
 from sqlalchemy import Connection
 
-from bot.flow import handoff, promises
-from bot.flow.promises import promises_due
+from bot.flow import handoff, promise_life, promises
+from bot.flow.promise_life import promises_due
 from bot.model.dialogue import PromiseMade
 from bot.model.errors import Refused
 from bot.model.promises import promised
@@ -352,17 +352,17 @@ async def test_one_promise_that_cannot_be_worked_on_holds_up_no_other(
     for chat, hours in (("1", 1), ("2", 2)):
         flow.engine.script = [turn("ok", promises=(PromiseMade(chat, TUESDAY + timedelta(hours=hours), chat),))]
         await flow.writes("ciao", chat)
-    real = promises._say_late
+    real = promise_life._say_late
 
     def broken(connection: Connection, way: Any, promise: Any, now: datetime) -> None:
         if promise.reference == "1":
             raise RuntimeError("a mistake of ours")
         real(connection, way, promise, now)
 
-    monkeypatch.setattr(promises, "_say_late", broken)
+    monkeypatch.setattr(promise_life, "_say_late", broken)
     flow.clock.passes(hours=3)
     assert await sweeps(flow, "1") == [] and flow.platform.texts("2")[-1].startswith("Ti avevamo detto: «2»")
-    monkeypatch.setattr(promises, "_say_late", real)
+    monkeypatch.setattr(promise_life, "_say_late", real)
     assert len(await sweeps(flow, "1")) == 1
 
 

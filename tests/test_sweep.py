@@ -66,7 +66,8 @@ async def test_a_fixed_fault_is_told_to_each_watcher_once(flow: World) -> None:
     flow.engine.script = [turn(watch_results=(("incident:1", True),))]
     await watched(flow.way)
     assert [ask.text for ask in flow.engine.asked[asked:]] == [FIXED.check]
-    assert flow.engine.asked[-1].events == []
+    check = flow.engine.asked[-1]
+    assert check.events == [] and check.metadata["language"] == "it" and check.metadata["turn_id"] == check.turn_id
     assert {w.state for w in await flow.rows(watches)} == {"open"}
     flow.engine.script = [turn(watch_results=(("incident:1", False),))]
     woken: list[Any] = []

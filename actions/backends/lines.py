@@ -67,10 +67,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class FaultTicket:
-    """The company's answer to a fault report: its number, and by when the line should be looked at."""
+    """A fault report: its number, by when the line should be looked at, and whether it was put right."""
 
     number: str
     due: datetime
+    solved: bool = False
 
 
 class Lines(Protocol):
@@ -92,6 +93,9 @@ class Lines(Protocol):
     async def report_fault(self, fault: Fault, *, idempotency_key: str) -> FaultTicket:
         """Opens a fault report; the same key twice is one report."""
 
+    async def fault_report(self, number: str) -> FaultTicket | None:
+        """A fault report as it stands now, if there is one."""
+
 
 class DemoLines:
     """`demo/incidents.yml` and `demo/transit.yml`, with dates relative to now so that the demo never ages.
@@ -107,6 +111,7 @@ class DemoLines:
         transit = yaml.safe_load((folder / "transit.yml").read_text(encoding="utf-8"))
         self._transit: list[dict[str, Any]] = transit["lines"]
         self._state_dir = state_dir
+        self._tickets: dict[str, FaultTicket] = {}
 
     async def in_town(self, town: str, *, cap: str | None = None, service: str | None = None) -> list[Incident]:
         rows = [row for row in self._incidents if row.get("town") == town and service in (None, row["service"])]
@@ -136,7 +141,12 @@ class DemoLines:
     async def report_fault(self, fault: Fault, *, idempotency_key: str) -> FaultTicket:
         # The number comes from the key, so that the same turn twice gives the same report without keeping a list.
         digits = int(hashlib.sha256(idempotency_key.encode()).hexdigest(), 16) % 90_000 + 10_000
-        return FaultTicket(f"GU-{digits}", _hour() + timedelta(hours=36))
+        return self._tickets.setdefault(f"GU-{digits}", FaultTicket(f"GU-{digits}", _hour() + timedelta(hours=36)))
+
+    async def fault_report(self, number: str) -> FaultTicket | None:
+        # Reports of this process only; in the demo everything is put right in time.
+        found = self._tickets.get(number)
+        return replace(found, solved=datetime.now(ROME) >= found.due) if found else None
 
     def _open(self, rows: list[dict[str, Any]]) -> list[Incident]:
         closed = self._closed()
@@ -207,6 +217,13 @@ class HttpLines(HttpSystem):
         answer = await self.post("/fault-reports", asdict(fault), idempotency_key=idempotency_key)
         with as_documented("lines", written=True):
             return FaultTicket(str(answer["number"]), moment(answer["due"]))
+
+    async def fault_report(self, number: str) -> FaultTicket | None:
+        answer = await self.get(f"/fault-reports/{number}")
+        if answer is None:
+            return None
+        with as_documented("lines"):
+            return FaultTicket(str(answer["number"]), moment(answer["due"]), answer["state"] == "solved")
 
 
 def _called(row: dict[str, Any], name: str | None) -> bool:

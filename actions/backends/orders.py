@@ -33,7 +33,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Appointment:
-    """A technician's visit. Times have an offset; `technician` is a name or empty; `movable` from the chat."""
+    """A technician's visit. Times have an offset; `technician` is a name or empty; `movable` from the chat.
+
+    `done`: whether it took place; None where the system does not say.
+    """
 
     id: str
     start: datetime
@@ -41,6 +44,7 @@ class Appointment:
     address: str
     technician: str
     movable: bool
+    done: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,12 @@ class Orders(Protocol):
     async def of_customer(self, customer: str) -> list[Order]:
         """Orders of a customer code, the newest first."""
 
+    async def order(self, number: str) -> Order | None:
+        """One order as it stands now, if there is one."""
+
+    async def appointment(self, id_: str) -> Appointment | None:
+        """One visit as it stands now, past ones too, if there is one."""
+
     async def appointments(self, customer: str) -> list[Appointment]:
         """Visits still to come, the nearest first."""
 
@@ -67,7 +77,10 @@ class Orders(Protocol):
 
 
 class DemoOrders:
-    """`demo/orders.yml`, with days relative to today. Moves are kept until the process ends."""
+    """`demo/orders.yml`, with days relative to today. Moves are kept until the process ends.
+
+    So are the days that were told: asked about a single order or visit, it is as it was told, and in time.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         source = path or Path(__file__).parent / "demo" / "orders.yml"
@@ -77,10 +90,22 @@ class DemoOrders:
         self._windows: list[list[int]] = data["windows"]
         self._moved: dict[str, TimeSlot] = {}
         self._done: dict[str, Appointment] = {}
+        self._told_orders: dict[str, Order] = {}
+        self._told_visits: dict[str, Appointment] = {}
 
     async def of_customer(self, customer: str) -> list[Order]:
-        rows = [row for row in self._orders if row["customer"] == customer]
-        return sorted((_demo_order(row) for row in rows), key=lambda order: order.placed, reverse=True)
+        found = [_demo_order(row) for row in self._orders if row["customer"] == customer]
+        self._told_orders |= {order.number: order for order in found}
+        return sorted(found, key=lambda order: order.placed, reverse=True)
+
+    async def order(self, number: str) -> Order | None:
+        told = self._told_orders.get(number)
+        active = told and told.expected and _today() > told.expected
+        return replace(told, state="active") if told and active else told
+
+    async def appointment(self, id_: str) -> Appointment | None:
+        told = self._told_visits.get(id_)
+        return replace(told, done=datetime.now(ROME) >= told.end) if told else None
 
     async def appointments(self, customer: str) -> list[Appointment]:
         found = [self._visit(row) for row in self._visits if row["customer"] == customer]
@@ -116,7 +141,8 @@ class DemoOrders:
         slot = _slot(row["in_days"], first, last)
         visit = Appointment(row["id"], slot.start, slot.end, row["address"], row["technician"], row["movable"])
         moved = self._moved.get(row["id"])
-        return replace(visit, start=moved.start, end=moved.end) if moved else visit
+        self._told_visits[row["id"]] = replace(visit, start=moved.start, end=moved.end) if moved else visit
+        return self._told_visits[row["id"]]
 
 
 class HttpOrders(HttpSystem):
@@ -126,6 +152,16 @@ class HttpOrders(HttpSystem):
         answer = await self.get("/orders", customer=customer)
         with as_documented("orders"):
             return [_order(one) for one in answer["orders"]] if answer else []
+
+    async def order(self, number: str) -> Order | None:
+        answer = await self.get(f"/orders/{number}")
+        with as_documented("orders"):
+            return _order(answer) if answer else None
+
+    async def appointment(self, id_: str) -> Appointment | None:
+        answer = await self.get(f"/appointments/{id_}")
+        with as_documented("orders"):
+            return _appointment(answer) if answer else None
 
     async def appointments(self, customer: str) -> list[Appointment]:
         answer = await self.get("/appointments", customer=customer)
@@ -193,4 +229,5 @@ def _appointment(data: dict[str, Any]) -> Appointment:
         address=str(data["address"]),
         technician=str(data.get("technician") or ""),
         movable=bool(data["movable"]),
+        done=data["state"] == "done" if "state" in data else None,
     )

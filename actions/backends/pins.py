@@ -1,7 +1,7 @@
 """Requests for a PIN or PUK: the demo remembers them in memory, HTTP is `docs/backends.md`, section pins."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,12 +16,16 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class PinRequest:
-    """An accepted request: its number, when the PIN is due (aware), and how it goes to the holder (sms or email)."""
+    """An accepted request: its number, when the PIN is due (aware), and how it goes to the holder (sms or email).
+
+    `sent`: whether the PIN has gone out; None where the system does not say.
+    """
 
     number: str
     kind: str
     due: datetime
     delivery: str
+    sent: bool | None = None
 
 
 class Pins(Protocol):
@@ -35,12 +39,12 @@ class Pins(Protocol):
         The same `idempotency_key` gives the same request again, never a second one.
         """
 
-    async def find(self, number: str) -> PinRequest | None:
-        """The request with this number, if there is one."""
+    async def find(self, number: str, *, now: datetime) -> PinRequest | None:
+        """The request with this number, if there is one, as it stands now."""
 
 
 class DemoPins:
-    """Knows every valid codice fiscale except UNKNOWN; a PIN takes two hours, a PUK half an hour."""
+    """Knows every valid codice fiscale except UNKNOWN; a PIN takes two hours, a PUK half an hour, and is in time."""
 
     #: A made-up person (checks out, belongs to nobody): the demo's "not a customer of ours".
     UNKNOWN = "ZZZZZZ00A01H501K"
@@ -63,8 +67,9 @@ class DemoPins:
             )
         return self._by_key[idempotency_key]
 
-    async def find(self, number: str) -> PinRequest | None:
-        return next((made for made in self._by_key.values() if made.number == number.upper()), None)
+    async def find(self, number: str, *, now: datetime) -> PinRequest | None:
+        found = next((made for made in self._by_key.values() if made.number == number.upper()), None)
+        return replace(found, sent=now >= found.due) if found else None
 
 
 class HttpPins(HttpSystem):
@@ -77,7 +82,7 @@ class HttpPins(HttpSystem):
         answer = await self.post("/pin-requests", body, idempotency_key=idempotency_key)
         return None if answer.get("status") == "unknown_customer" else _read(answer)
 
-    async def find(self, number: str) -> PinRequest | None:
+    async def find(self, number: str, *, now: datetime) -> PinRequest | None:
         answer = await self.get(f"/pin-requests/{number}")
         return _read(answer) if answer else None
 
@@ -99,4 +104,5 @@ def _read(answer: Json) -> PinRequest:
             kind=str(answer["kind"]),
             due=moment(answer["due"]),
             delivery=str(answer["delivery"]),
+            sent=answer["state"] == "sent" if "state" in answer else None,
         )

@@ -18,6 +18,8 @@
     flow/waiting.py      wished, slipped                  how to wait; told before they ask that it takes longer
     flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note
     flow/promises.py     record, answered                 what was promised, and whether it happened
+    flow/promise_checks.py  asked_about                  the company's systems asked: kept, moved, not yet?
+    flow/promise_life.py  promises_due                   soon due, due, told, asked, broken
     flow/windows.py      closing                          until when they may be written to
     flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
     flow/rates.py          LocalRates.room                  not too fast for the chat, nor for the channel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from bot.flow import clocks
 from bot.flow.language import language_of
 from bot.flow.meaning import meaning
 from bot.flow.way import Way
+from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, Incoming
 from bot.model.replies import QuickReply
 from bot.model.states import Status
@@ -82,6 +84,16 @@ async def conclude(way: Way, scene: Scene, work: Callable[[Connection], str]) ->
         return work(connection)
 
     return await way.db.write(fenced)
+
+
+def of_its_own(way: Way, text: str, *, language: str) -> Ask:
+    """A question that the service asks the engine without a customer's message: a check of something it watches."""
+    told = {
+        "language": language,
+        "turn_id": str(uuid.uuid4()),
+        "now": way.clock().astimezone(way.team.zone).isoformat(),
+    }
+    return Ask(told["turn_id"], text, told, [])
 
 
 def begin(

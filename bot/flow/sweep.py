@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from bot.dialogue import EngineDown
 from bot.flow import assign, teams, windows
 from bot.flow.clocks import targets_due
 from bot.flow.deliver import ECHO_WAIT
-from bot.flow.promises import promises_due
+from bot.flow.promise_life import promises_due
 from bot.flow.queue import late_promises
+from bot.flow.scene import of_its_own
 from bot.flow.waiting import slipped
 from bot.flow.way import Way
-from bot.model.dialogue import Ask
 from bot.model.messages import ConversationKey, RawEvent
 from bot.store import audit, leases, outgoing
 from bot.store import events as events_
@@ -96,14 +95,15 @@ async def watched(way: Way) -> None:
     """Ask once per watched subject whether it is over, and give everyone who waits for it a turn of their own."""
     subjects = await way.db.read(
         lambda connection: connection.execute(
-            select(watches.c.subject, watches.c.check_text).where(watches.c.state == "open").distinct()
+            select(watches.c.subject, watches.c.check_text, func.min(conversations.c.language))
+            .join(conversations, conversations.c.id == watches.c.conversation_id)
+            .where(watches.c.state == "open")
+            .group_by(watches.c.subject, watches.c.check_text)
         ).all()
     )
-    for subject, check in subjects:
+    for subject, check, language in subjects:
         try:
-            turn = await way.engine.ask(
-                Ask(str(uuid.uuid4()), check, {"now": way.clock().astimezone(way.team.zone).isoformat()}, [])
-            )
+            turn = await way.engine.ask(of_its_own(way, check, language=language))
         except EngineDown as error:
             log.warning("watch: %s", error)
             continue  # perhaps only this one's system is down

@@ -20,12 +20,27 @@ class HandoffRequest:
 
 @dataclass(frozen=True)
 class PromiseMade:
-    """An expected time the bot told the customer; `due` is aware. `kind` is what it is counted under."""
+    """An expected time the bot told the customer; `due` is aware. `kind` is what it is counted under.
+
+    `check` asks the engine whether it happened; "" where no system knows.
+    """
 
     what: str
     due: datetime
     reference: str
     kind: str = ""
+    check: str = ""
+
+
+@dataclass(frozen=True)
+class PromiseAnswer:
+    """What a company's system says of a promise: `kept`, `open`, `unknown` (to it), or `no_answer` (it is down).
+
+    `due` is the time by which it expects it now, aware; None when it names none.
+    """
+
+    state: str
+    due: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -62,4 +77,5 @@ class Turn:
     promises: tuple[PromiseMade, ...] = ()
     watches: tuple[Watch, ...] = ()
     watch_results: tuple[tuple[str, bool], ...] = ()  # (subject, still open)
+    promise_answer: PromiseAnswer | None = None
     model_id: str = ""

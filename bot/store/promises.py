@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_
 
 from bot.model.dialogue import PromiseMade
 from bot.model.errors import Refused
+from bot.model.promise_times import next_question
 from bot.store.conversations import tell
 from bot.store.tables import agents, cases, conversations, customers, promise_changes, promises
 
@@ -36,9 +37,10 @@ def make(
     message_id: int | None = None,
     case_id: int | None = None,
     reference: str = "",
+    check: str = "",
     now: datetime,
 ) -> int:
-    """Keep a promise; its id. `made_by`: agent, bot or company; `who` wrote it down."""
+    """Keep a promise; its id. `made_by`: agent, bot or company; `who` wrote it down; `check` asks the engine."""
     key = connection.execute(
         insert(promises).values(
             conversation_id=conversation_id,
@@ -52,6 +54,8 @@ def make(
             message_id=message_id,
             state=OPEN,
             created_at=now,
+            check_text=check,
+            check_at=next_question(now, due, now) if check else None,
         )
     ).inserted_primary_key
     assert key
@@ -77,11 +81,13 @@ def make_of_turn(
             )
         ).first()
         if known:
-            put_off(connection, known, one.due, who="bot", why="told again", now=now)
+            if known.due_at != one.due:
+                put_off(connection, known, one.due, who="bot", why="told again", now=now)
             continue
         make(
             connection, conversation_id, what=one.what, due=one.due, kind=one.kind or "other", made_by="bot",
-            who="bot", message_id=message_id, case_id=case_id, reference=one.reference, now=now,
+            who="bot", message_id=message_id, case_id=case_id, reference=one.reference,
+            check=one.check, now=now,
         )  # fmt: skip
 
 
@@ -129,7 +135,10 @@ def put_off(
     changed = connection.execute(
         update(promises)
         .where(_p.id == promise.id, _p.state == OPEN)
-        .values(due_at=due, warned_at=None, escalated_at=None, told_at=None, asked_at=None)
+        .values(
+            due_at=due, warned_at=None, escalated_at=None, told_at=None, asked_at=None, answer="", answered_at=None,
+            check_at=next_question(promise.created_at, due, now) if promise.check_text else None,
+        )  # fmt: skip
     )
     if changed.rowcount != 1:
         raise Refused("someone was faster")
@@ -183,10 +192,10 @@ def watched(connection: Connection, promise_id: int) -> Row[Any] | None:
     return connection.execute(_with_names().where(_p.id == promise_id, _p.state == OPEN)).first()
 
 
-def coming(connection: Connection, until: datetime, *, limit: int = 500) -> list[Row[Any]]:
-    """Open promises due before `until`, the first due first."""
-    query = _with_names().where(_p.state == OPEN, _p.due_at <= until).order_by(_p.due_at, _p.id).limit(limit)
-    return list(connection.execute(query))
+def coming(connection: Connection, until: datetime, now: datetime, *, limit: int = 500) -> list[Row[Any]]:
+    """Open promises due before `until`, and those to be asked about by `now`; the first due first."""
+    query = _with_names().where(_p.state == OPEN, or_(_p.due_at <= until, _p.check_at <= now))
+    return list(connection.execute(query.order_by(_p.due_at, _p.id).limit(limit)))
 
 
 def board(connection: Connection, agent_id: int | None, until: datetime, *, limit: int = 500) -> list[Row[Any]]:
@@ -239,6 +248,7 @@ def _with_names() -> Select[Any]:
             promises,
             conversations.c.channel,
             conversations.c.status,
+            conversations.c.language,
             customers.c.name.label("customer_name"),
             cases.c.number,
             OWNER_ID.label("owner_id"),

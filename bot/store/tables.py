@@ -402,6 +402,11 @@ promises = Table(
     Column("told_at", Time),  # the customer was told that it is late, or the owner was asked to
     Column("asked_at", Time),  # the customer was asked whether it happened
     Column("settled_at", Time),
+    Column("check_text", Text, nullable=False, default="", server_default=""),  # asks the engine; "": nobody to ask
+    Column("check_at", Time),  # when it is asked next
+    Column("answer", String(8), nullable=False, default="", server_default=""),  # not_yet, unknown
+    Column("answered_at", Time),
+    Index("ix_promises_check", "state", "check_at"),
     Index("ix_promises_state_due", "state", "due_at"),
     Index("ix_promises_conversation", "conversation_id", "state", "due_at"),
 )
@@ -414,7 +419,7 @@ promise_changes = Table(
     Column("promise_id", Integer, ForeignKey("promises.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("from_state", String(10), nullable=False),  # "" for a new one
     Column("to_state", String(10), nullable=False),
-    Column("who", String(16), nullable=False),  # customer, bot, agent, time
+    Column("who", String(16), nullable=False),  # customer, bot, agent, company, time
     Column("agent_id", Integer),
     Column("why", Text, nullable=False),
     Column("due_at", Time, nullable=False),  # as it was promised from now on
