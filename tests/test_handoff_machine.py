@@ -31,7 +31,7 @@ from bot.model.replies import Reply
 from bot.model.states import Outcome, Status
 from bot.store.database import Database
 from bot.store.tables import cases, events, messages, moves, outgoing
-from tests.databases import migrated_file
+from tests.databases import empty, migrated_file
 from tests.flow_support import Platform, World, turn, with_abilities, world
 
 CHATS, AGENTS = ("1", "2"), (0, 1)
@@ -54,14 +54,13 @@ class Handoffs(RuleBasedStateMachine):
     """One world; the model beside it is only what people did, and what was waiting to be sent at each take."""
 
     template: Path
+    url = ""  # of a server; else a copy of the template
     echoes = False
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
-        shutil.copy(self.template, self.folder / "store.db")
-        self.db = Database(f"sqlite:///{self.folder / 'store.db'}")
-        event.listen(self.db.engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF"))
+        self.db = self._database()
         self.loop = asyncio.Runner()
         platform: Platform = with_abilities(echoes=self.echoes)
         self.flow: World = world(self.db, self.folder / "people", platforms=[platform])
@@ -71,6 +70,16 @@ class Handoffs(RuleBasedStateMachine):
         self.doomed: set[int] = set()
         self.maybe_read: Counter[int] = Counter()
         platform.before_send = self._sending
+
+    def _database(self) -> Database:
+        """A new store: a copied file, or the server's, emptied."""
+        if self.url:
+            empty(self.url)
+            return Database(self.url)
+        shutil.copy(self.template, self.folder / "store.db")
+        db = Database(f"sqlite:///{self.folder / 'store.db'}")
+        event.listen(db.engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF"))
+        return db
 
     def run(self, work: Any) -> Any:
         return self.loop.run(work)
@@ -172,6 +181,9 @@ class Handoffs(RuleBasedStateMachine):
 
     @rule(chat=chats, agent=agents, what=st.sampled_from(["reply", "give_back", "requeue", "close"]))
     def moves(self, chat: str, agent: int, what: str) -> None:
+        self._moves(chat, agent, what)
+
+    def _moves(self, chat: str, agent: int, what: str) -> None:
         found = self.run(self.flow.conversation(chat))
         has_it = bool(found and found.status == Status.AGENT and found.agent_id == self.team[agent].id)
         extra: dict[str, tuple[Any, ...]] = {
