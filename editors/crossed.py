@@ -49,7 +49,7 @@ def crossed(
     known = remembered([*taught, *(text for some in aside.values() for text in some)], folder)
     shown = np.stack([known[text] for text in taught])
     vectors = shown[: len(texts)]
-    model, unseen = Model.with_opinion(taught, shown, labels, **(OPTIONS | options))
+    model, unseen = Model.with_opinion(taught, shown, labels, last=len(taught), **(OPTIONS | options))
     answers = [as_data(one) for one in model.judged(taught, unseen)[: len(texts)]]
     learned = model.judge(texts, vectors)
     add_closest(answers, vectors, vectors, topics, themselves=True)

@@ -58,14 +58,15 @@ def scores(opinion: Opinion) -> Any:
 def learn(opinion: Opinion, names: Sequence[str], labels: Sequence[str], *, refused: float, asked: float) -> Limits:
     """The limits at which about `refused` of the good questions are refused and `asked` of the right answers asked.
 
-    `opinion` is what the model says of its own sentences unseen (intents.fit), `labels` what they are. The only
+    `opinion` is what the model says of its last sentences unseen (intents.fit), `labels` what all are. The only
     sentence of a topic tells nothing: unseen, its topic does not exist.
     """
     common = {name for name in names if list(labels).count(name) > 1}
-    counted = np.array([label in common for label in labels], dtype=bool)
+    told = list(labels)[-len(opinion.nearness) :]
+    counted = np.array([label in common for label in told], dtype=bool)
     if counted.sum() < ENOUGH or len(names) < 2:
         return Limits()
-    truth = np.array([names.index(label) for label in labels if label in common])
+    truth = np.array([names.index(label) for label in told if label in common])
     return limits(opinion.margins[counted], scores(opinion)[counted], truth, refused=refused, asked=asked)
 
 

@@ -7,8 +7,10 @@ package's code, and nothing is ever downloaded. To change the encoder, change th
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -70,10 +72,13 @@ def _session() -> Any:
 
 def encode(texts: Sequence[str]) -> Any:
     """Vectors of length 1, float32, one row a text: shape (len(texts), 512). Any text has one, the empty one too."""
-    rows = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
-    session = _session()
-    for row, text in enumerate(texts):
-        # A text at a time: the int8 scales are set per call, and a text's vector must not depend on its neighbours.
-        mean = session.run(None, {"inputs": list(spellings(text))})[0].mean(axis=0)
-        rows[row] = mean / max(float(np.linalg.norm(mean)), 1e-9)
-    return rows
+    if len(texts) < 2:
+        return np.array([_vector(text) for text in texts], dtype=np.float32).reshape(-1, DIMENSIONS)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.stack(list(pool.map(_vector, texts)))
+
+
+def _vector(text: str) -> Any:
+    # A text at a time: the int8 scales are set per call, and a text's vector must not depend on its neighbours.
+    mean = _session().run(None, {"inputs": list(spellings(text))})[0].mean(axis=0)
+    return mean / max(float(np.linalg.norm(mean)), 1e-9)

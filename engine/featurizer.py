@@ -16,6 +16,9 @@ from tqdm import tqdm
 
 from engine.encoder import encode, encoder_id
 
+#: Sentences encoded in one go while training, one a processor at a time.
+TOGETHER = 64
+
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
@@ -53,18 +56,22 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
         for message in training_data.training_examples:
             if message.get(TEXT):
                 by_text.setdefault(message.get(TEXT), []).append(message)
-        for text in tqdm(by_text, desc="Reading sentences", disable=None):
-            self._add(text, by_text[text])
+        texts = list(by_text)
+        with tqdm(total=len(texts), desc="Reading sentences", disable=None) as bar:
+            for start in range(0, len(texts), TOGETHER):
+                part = texts[start : start + TOGETHER]
+                for text, vector in zip(part, encode(part), strict=True):
+                    self._add(vector[None], by_text[text])
+                bar.update(len(part))
         return training_data
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Add the vectors of what customers wrote."""
         for message in messages:
             if isinstance(message.get(TEXT), str):
-                self._add(message.get(TEXT), [message])
+                self._add(encode([message.get(TEXT)]), [message])
         return messages
 
-    def _add(self, text: str, messages: list[Message]) -> None:
-        vector = encode([text])
+    def _add(self, vector: Any, messages: list[Message]) -> None:
         for message in messages:
             self.add_features_to_message(None, vector, TEXT, message)

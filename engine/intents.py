@@ -76,10 +76,10 @@ def nearest(cosines: Any) -> Any:
     return np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
 
 
-def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> tuple[Topics, Opinion]:
-    """The model of these sentences, and of each one the opinion of a model that knows all but that one.
+def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str], *, last: int) -> tuple[Topics, Opinion]:
+    """The model of these sentences, and of each of the `last` ones the opinion of a model that knows all but that one.
 
-    `vectors` has one row a text. There must be a topic; BACKGROUND is none.
+    `vectors` has one row a text. There must be a topic; BACKGROUND is none. Few are told of far sooner than all.
     """
     names = tuple(sorted(set(labels) - {BACKGROUND}))
     columns = [*names, *{BACKGROUND} & set(labels)]
@@ -90,27 +90,30 @@ def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str]) -> tuple[Topi
         wanted -= wanted.mean(axis=0)
     own = np.array([label != BACKGROUND for label in labels])
     alike, nearness = compared(shown, rows, own)
-    weights, unseen = solved(alike, wanted)
+    weights, unseen = solved(alike, wanted, last)
     spelling = np.asarray(rows.T @ weights) * np.float32(SPELLING_WEIGHT)
-    return Topics(names, shown, own, weights, spelling, views), parted(unseen, nearness, len(names))
+    return Topics(names, shown, own, weights, spelling, views), parted(unseen, nearness[-len(unseen) :], len(names))
 
 
 def compared(vectors: Any, rows: Any, own: Any) -> tuple[Any, Any]:
-    """How alike all pairs of sentences are, and how near each is to the nearest others that are `own`."""
+    """How alike all pairs of sentences are, and how near each is to the nearest others that are `own`.
+
+    Of the pairs only those with the row before the column, or the same, are filled: the others mirror them.
+    """
     alike = np.empty((len(vectors), len(vectors)), dtype=np.float32)
     nearness = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), ROWS):
         part = slice(start, start + ROWS)
         cosines = vectors[part] @ vectors.T
-        alike[part] = np.exp(cosines - 1)
-        alike[part] += SPELLING_WEIGHT * (rows[part] @ rows.T).toarray()
+        alike[part, start:] = np.exp(cosines[:, start:] - 1)
+        alike[part, start:] += SPELLING_WEIGHT * (rows[part] @ rows[start:].T).toarray()
         np.fill_diagonal(cosines[:, start:], -1)  # no sentence is its own neighbour
         nearness[part] = nearest(cosines[:, own])
     return alike, nearness
 
 
-def solved(alike: Any, wanted: Any) -> tuple[Any, Any]:
-    """The weights, and the answer to each row by the weights of all others: wanted - weight / inverse's diagonal.
+def solved(alike: Any, wanted: Any, last: int) -> tuple[Any, Any]:
+    """The weights, and the answer to each last row by the weights of all others: wanted - weight / inverse's diagonal.
 
     `alike` is overwritten. Raises ValueError if it is not what `compared` makes.
     """
@@ -119,7 +122,9 @@ def solved(alike: Any, wanted: Any) -> tuple[Any, Any]:
     if failed:
         raise ValueError("the sentences' vectors hold no numbers to solve for")
     weights, _ = spotrs(factor, wanted, lower=1)
-    return np.ascontiguousarray(weights), wanted - weights / diagonal(factor)[:, None]
+    start = max(len(wanted) - last, 0)  # of these the inverse needs only the factor's last corner
+    unseen = wanted[start:] - weights[start:] / diagonal(factor[start:, start:])[:, None]
+    return np.ascontiguousarray(weights), unseen
 
 
 def diagonal(factor: Any) -> Any:
@@ -137,11 +142,11 @@ def diagonal(factor: Any) -> Any:
 
 
 def sampled(labels: Sequence[str]) -> Any:
-    """Places of the sentences to learn from: all of them, or of more than MOST the same share of every topic."""
+    """Places of the sentences to learn from, shuffled: all, or of more than MOST the same share of every topic."""
     order = np.random.default_rng(0).permutation(len(labels))
     seen: dict[str, list[int]] = {}
     for place in order:
         seen.setdefault(labels[place], []).append(place)
     share = min(1.0, MOST / max(len(labels), 1))
     kept = [places[: max(1, int(share * len(places)))] for places in seen.values()]
-    return np.sort(np.concatenate(kept).astype(int))
+    return np.random.default_rng(1).permutation(np.concatenate(kept).astype(int))

@@ -15,6 +15,8 @@ from engine.encoder import bare
 from engine.intents import Opinion, Topics, fit, sampled
 from engine.spelling import Spelling
 
+#: So many sentences tell the limits as well as all would.
+TOLD = 3000
 SURE, CLOSE, UNSURE = "sure", "close", "unsure"
 #: A file of numbers and a file of words, so that loading a model can run no code of a stranger.
 NUMBERS, WORDS = "intents.npz", "intents.json"
@@ -41,14 +43,14 @@ class Model:
         """Learn both; `vectors` of engine.encoder.encode, at least one text of a topic; shares as in learn."""
         kept = sampled(labels)
         texts, labels = [texts[i] for i in kept], [labels[i] for i in kept]
-        return Model.with_opinion(texts, vectors[kept], labels, refused=refused, asked=asked)[0]
+        return Model.with_opinion(texts, vectors[kept], labels, last=TOLD, refused=refused, asked=asked)[0]
 
     @staticmethod
     def with_opinion(
-        texts: Sequence[str], vectors: Any, labels: Sequence[str], *, refused: float, asked: float
+        texts: Sequence[str], vectors: Any, labels: Sequence[str], *, last: int, refused: float, asked: float
     ) -> tuple[Model, Opinion]:
-        """The same, and what the model says of each of the texts when it has not seen that one."""
-        topics, unseen = fit(texts, vectors, labels)
+        """The same of all texts, and what the model says of each of the last ones when it has not seen that one."""
+        topics, unseen = fit(texts, vectors, labels, last=last)
         return Model(topics, learn(unseen, topics.names, labels, refused=refused, asked=asked)), unseen
 
     def judge(self, texts: Sequence[str], vectors: Any) -> list[Judgement]:
