@@ -35,9 +35,14 @@ def say(
     author: Author = Author.BOT,
     agent: Row[Any] | None = None,
     name_line: bool = True,
+    answer: bool = False,
     now: datetime,
 ) -> int:
-    """Write down what is said to the customer, with one outgoing row per call; the message's id."""
+    """Write down what is said to the customer, with one outgoing row per call; the message's id.
+
+    `answer`: the bot's, to what the customer wrote. A newer one replaces it while it is unsent; lost for good, it
+    brings a person.
+    """
     channel = way.channels.get(conversation.channel)
     speaker = speaker_of(way, agent) if agent and name_line else None
     message_id = messages.add_reply(
@@ -59,6 +64,7 @@ def say(
             parts,
             author=author,
             agent_id=agent.id if agent else None,
+            answer=answer,
             now=now,
         )
     return message_id
@@ -95,9 +101,14 @@ def request(
     fresh = bool(last and last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
     wrote_at = wrote_since(connection, conversation.id, last.closed_at if last else None)
     if last and fresh:
+        # why it comes back is what the next person has to know; the first reason stays in the first packet
+        wanted = replace(wanted, topic=wanted.topic or last.topic, note=wanted.note or last.note)
         cases.change(
             connection,
             last.id,
+            reason=wanted.reason,
+            topic=wanted.topic,
+            note=wanted.note,
             closed_at=None,
             outcome=None,
             wish=None,
@@ -340,14 +351,10 @@ def solved(connection: Connection, way: Way, conversation: Row[Any], case_id: in
     case = cases.latest(connection, conversation.id)
     if case is None or case.id != case_id or not case.closed_at:
         return False
-    if conversation.status not in (Status.CLOSED, Status.BOT):
+    if conversation.status != Status.BOT:  # a closed one is the bot's again as soon as the customer writes or taps
         return False
     cases.change(connection, case_id, solved=yes)
     if yes:
-        if conversation.status == Status.CLOSED:
-            conversation = conversations.move(
-                connection, conversation, Status.BOT, who="customer", why="solved", now=now
-            )
         thanks = Reply(
             way.texts.say("solved_thanks", conversation.language),
             (way_to_a_person(way, conversation.language),),

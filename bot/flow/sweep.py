@@ -15,6 +15,7 @@ from bot.dialogue import EngineDown
 from bot.flow import assign, teams, windows
 from bot.flow.clocks import targets_due
 from bot.flow.deliver import ECHO_WAIT
+from bot.flow.lost import lost_answers
 from bot.flow.promise_life import promises_due
 from bot.flow.queue import late_promises
 from bot.flow.scene import of_its_own
@@ -38,7 +39,7 @@ async def sweep(way: Way, *, everything: bool = False) -> None:
     """Every step once. `everything`: at start, when no other process can be answering or sending."""
     await _lost_calls(way, everything=everything)
     first, then = (teams.fresh, assign.offers, late_promises), (slipped, targets_due, watched, promises_due)
-    for step in (*first, *then, windows.closing, retention):
+    for step in (lost_answers, *first, *then, windows.closing, retention):
         await step(way)
 
 
@@ -51,6 +52,7 @@ class Sweeping:
         self._way = way
         self._steps: tuple[tuple[Step, float], ...] = (
             (_lost_calls, 2),
+            (lost_answers, 5),
             (assign.offers, 2),
             (late_promises, 30),
             (slipped, 20),

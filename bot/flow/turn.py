@@ -133,12 +133,13 @@ def _keep_turn(
         learned = {name: value for name, value in turn.slots.items() if not _inner(name)}
         messages.learn(connection, conversation.id, learned, message_id, now)
     _speak(connection, way, conversation, turn, incoming, now)
+    handed = conversations.get(connection, conversation.id) or conversation  # told with a hand-off, it is the case's
     promises.make_of_turn(
         connection,
         conversation.id,
         turn.promises,
         message_id=message_id,
-        case_id=conversation.case_id,
+        case_id=handed.case_id,
         now=now,
     )
     messages.watch(connection, conversation.id, turn.watches, now)
@@ -166,7 +167,7 @@ def _speak(
     if replies and not wanted:
         replies[-1] = handoff.with_way_to_a_person(way, replies[-1], conversation.language)
     for one in replies:
-        handoff.say(connection, way, conversation, one, now=now)
+        handoff.say(connection, way, conversation, one, answer=True, now=now)
     if wanted and conversation.status == Status.WAITING:
         still_waiting(connection, way, conversation, now)
     elif wanted:
@@ -198,7 +199,7 @@ def engine_down(connection: Connection, way: Way, conversation: Row[Any], asked:
         wanted = HandoffRequest("engine_down")
         sorry = [Reply(way.texts.say("engine_down", conversation.language))]
         for one in _introduced(connection, way, conversation, "", sorry, now):
-            handoff.say(connection, way, conversation, one, now=now)
+            handoff.say(connection, way, conversation, one, answer=True, now=now)
     if conversation.status == Status.WAITING:
         still_waiting(connection, way, conversation, now)
     else:
@@ -224,6 +225,7 @@ def cannot_read(connection: Connection, way: Way, key: ConversationKey, scene: S
         way,
         conversation,
         handoff.with_way_to_a_person(way, replies[0], conversation.language),
+        answer=True,
         now=now,
     )
     return f"cannot read: {incoming.unreadable or kind}"

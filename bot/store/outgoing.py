@@ -34,6 +34,10 @@ from bot.store.tables import Time, conversations, events, messages, outgoing
 OPEN = (Sending.PENDING, Sending.SENDING, Sending.LATER, Sending.AMBIGUOUS)
 
 
+#: An answer that the customer never got, and nobody knows yet; as in its index.
+_LOST = and_(outgoing.c.state == literal_column("'failed'"), outgoing.c.answer, outgoing.c.lost_at.is_(None))
+
+
 def _open(table: FromClause) -> ColumnElement[bool]:
     """Open rows, in the words of their index: SQLite uses it only where it sees that its condition holds."""
     return table.c.state.in_([literal_column(f"'{state}'") for state in OPEN])
@@ -87,9 +91,10 @@ def add(
     *,
     author: Author,
     agent_id: int | None,
+    answer: bool = False,
     now: datetime,
 ) -> None:
-    """Rows for the parts of one message, to be sent in this order."""
+    """Rows for the parts of one message, to be sent in this order. `answer`: the bot's, to what the customer wrote."""
     connection.execute(
         insert(outgoing),
         [
@@ -102,6 +107,7 @@ def add(
                 "state": Sending.PENDING,
                 "attempts": 0,
                 "resent": False,
+                "answer": answer,
                 "due_at": now,
                 "created_at": now,
             }
@@ -156,7 +162,10 @@ def claim(
 
 
 def suppress_bot(connection: Connection, conversation_id: int, why: str, *, before: datetime | None = None) -> None:
-    """The bot's words that were not sent yet stay unsent; `before`: only those written before then."""
+    """The bot's words that were not sent yet stay unsent; `before`: only answers written before then.
+
+    What is said of a person, a case or a promise is no answer that a newer one replaces.
+    """
     query = update(outgoing).where(
         outgoing.c.conversation_id == conversation_id,
         outgoing.c.author == Author.BOT,
@@ -164,7 +173,7 @@ def suppress_bot(connection: Connection, conversation_id: int, why: str, *, befo
         outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
     )
     if before:
-        query = query.where(outgoing.c.created_at < before)
+        query = query.where(outgoing.c.answer, outgoing.c.created_at < before)
     connection.execute(query.values(state=Sending.SUPPRESSED, problem=why))
 
 
@@ -290,6 +299,20 @@ def _claimed(row: Row[Any]) -> ColumnElement[bool]:
     return and_(
         outgoing.c.id == row.id, outgoing.c.state == Sending.SENDING, outgoing.c.attempts == row.attempts
     )
+
+
+def lost(connection: Connection, limit: int = 200) -> list[Row[Any]]:
+    """Answers of the bot's that failed for good and of which nobody knows yet."""
+    query = select(outgoing.c.id, outgoing.c.conversation_id).where(_LOST).order_by(outgoing.c.id)
+    return list(connection.execute(query.limit(limit)))
+
+
+def note_lost(connection: Connection, outgoing_id: int, now: datetime) -> bool:
+    """Somebody knows of it now; False when another process has seen to it, or it is tried again."""
+    changed = connection.execute(
+        update(outgoing).where(outgoing.c.id == outgoing_id, _LOST).values(lost_at=now)
+    )
+    return changed.rowcount == 1
 
 
 def retry(connection: Connection, outgoing_id: int, now: datetime) -> bool:

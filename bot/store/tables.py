@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -59,6 +60,7 @@ _HELD = text("agent_id IS NOT NULL")
 _WAITS = text("counts_since IS NOT NULL")
 _UNDER_WAY = text("status IN ('waiting', 'agent')")
 _RUNNING = text("ended_at IS NULL")
+_LOST = text("state = 'failed' AND answer AND lost_at IS NULL")  # nobody knows yet
 _OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
 
 
@@ -207,12 +209,15 @@ outgoing = Table(
     Column("state", String(10), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("resent", Boolean, nullable=False, default=False),  # sent again, unproven that the first was lost
+    Column("answer", Boolean, nullable=False, default=False, server_default=false()),  # the bot's, to what was written
     Column("due_at", Time, nullable=False),
     Column("lease_until", Time),
     Column("problem", Text),
     Column("platform_id", String(200)),
     Column("created_at", Time, nullable=False),
     Column("sent_at", Time),
+    Column("lost_at", Time),  # an answer that failed for good: a person has been asked to see to it
+    Index("ix_outgoing_lost", "conversation_id", sqlite_where=_LOST, postgresql_where=_LOST),
     Index(
         "ix_outgoing_open",
         "conversation_id",
