@@ -13,6 +13,8 @@
     load.py        how they write: at a fixed rate, as fast as they are answered, one after the other
     customers.py   what they write, and to whom
     inbox.py       the desk's pages on a large store (large_store.py), on both databases (postgres.py)
+    pulling.py     many agents at one queue: is none taken twice? (desks.py: open desks at desk_server.py)
+    live.py        many open desks: how long until a new case is on the screen of its agent?
     waits.py       thirty simulated days of a team: is what customers are told about the wait true?
     wire.py        as little HTTP as is needed: a heavy generator would take the cores that it measures
     processes.py   starting, ending, memory and processor time

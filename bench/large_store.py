@@ -52,8 +52,18 @@ def fill(db: Database, *, conversations: int, each: int, open_cases: int) -> Non
             ):
                 _insert(connection, table, rows)
             _talk(connection, each)
+            _numbers_go_on(connection)
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
+
+
+def _numbers_go_on(connection: Connection) -> None:
+    """PostgreSQL counts ids by itself and did not see ours: new rows would get the same again."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in (t.agents, t.customers, t.conversations, t.cases):
+        highest = f"(SELECT max(id) FROM {table.name})"
+        connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {highest})"))
 
 
 def _insert(connection: Connection, table: Table, rows: Iterable[Row]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from bench import acks, inbox, talk, waits
+from bench import acks, inbox, live, pulling, talk, waits
 from bench.bar import Bar
 from bench.scale import Found, Scale
 from bench.stock import StockModel
@@ -13,6 +13,8 @@ from bench.stock import StockModel
 #: The parts, in their order: name -> the question.
 PARTS: Mapping[str, str] = {
     "desk": "the desk's pages on a large store",
+    "queue": "many agents pull from one queue",
+    "live": "a new case on the screen of its agent",
     "waits": "thirty simulated days of stated waits",
     "acks": "acknowledging webhooks",
     "talk": "the whole way of a message, beside stock Rasa",
@@ -35,6 +37,8 @@ class Plan:
         scale, found, show = self._scale, self.found, self._bar.show
         work: dict[str, Callable[[], object]] = {
             "desk": lambda: found.inbox.update(inbox.measure(scale.inbox)),
+            "queue": lambda: found.pulling.update(pulling.measure(scale.pulling)),
+            "live": lambda: found.live.update(live.measure(scale.live)),
             "waits": lambda: found.waits.update(waits.simulated(scale.wait_seeds)),
             "acks": lambda: found.acks.update(acks.measure(scale.acks, show)),
         }

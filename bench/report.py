@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from bench import acks, inbox, talk_tables, waits
+from bench import acks, inbox, live, pulling, talk_tables, waits
 from bench.large_store import AGENTS
 from bench.scale import Found, Scale
 from bench.tables import Target, middle, table
@@ -29,6 +29,13 @@ def targets(found: Found) -> list[Target]:
     if found.inbox:
         slowest = inbox.slowest_list(found.inbox)
         promises.append(Target("a list of the desk on a large store, p95", slowest, 50, most=True, unit="ms"))
+    if found.pulling:
+        twice, slowest = pulling.twice(found.pulling), pulling.slowest(found.pulling)
+        promises.append(Target("cases of one queue that two agents got", twice, 0, most=True, unit=""))
+        promises.append(Target("taking a case, many agents at one queue, p99", slowest, 50, most=True, unit="ms"))
+    if found.live:
+        shown = live.slowest(found.live)
+        promises.append(Target("a new case on its agent's screen, p99", shown, 200, most=True, unit="ms"))
     if found.waits:
         kept = 10 * min(one.kept for one in found.waits["product"])
         promises.append(Target("the stated wait kept over 30 simulated days", kept, 8, unit="of 10"))
@@ -47,6 +54,8 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
         table(["", "target", "measured", "met"], [target.row for target in targets(found)]),
         *talk_tables.sections(found, scale),
         *_desk(found, scale),
+        *_queue(found, scale),
+        *_live(found, scale),
         *_waits(found, scale),
         *_acks(found, scale),
     ]
@@ -62,6 +71,35 @@ def _desk(found: Found, scale: Scale) -> list[str]:
         f"{much.conversations * much.each:,} messages, {much.open_cases:,} open cases, {AGENTS} agents; whole "
         f"pages over HTTP, {much.looks} times each, one at a time, for one of the agents.",
         table(["", "page", "p50 ms", "p95 ms"], inbox.rows(found.inbox)),
+    ]
+
+
+def _queue(found: Found, scale: Scale) -> list[str]:
+    if not found.pulling:
+        return []
+    much = scale.pulling
+    return [
+        "## Many agents, one queue",
+        f"{much.agents} agents take {much.cases} cases over HTTP within {much.seconds:.0f} s, at random moments, each "
+        f"one of the first {pulling.FIRST} that the list shows; the time of each taking, whether or not somebody was "
+        "faster. Before it, all of them want the same case: one gets it, and the last one has an answer after "
+        "the time in the last column.",
+        table(
+            ["", "taken", "twice", "somebody was faster", "p50 ms", "p95 ms", "p99 ms", "all want one ms"],
+            pulling.rows(found.pulling),
+        ),
+    ]
+
+
+def _live(found: Found, scale: Scale) -> list[str]:
+    if not found.live:
+        return []
+    much = scale.live
+    return [
+        "## A new case on the screen of its agent",
+        f"{much.desks} open desks with a live stream each, {much.open_cases:,} open cases, {much.cases} new ones, one "
+        "a second, each by a customer's webhook: from the case's row until its agent's page is there.",
+        table(["", "", "p50 ms", "p95 ms", "p99 ms", "not seen"], live.rows(found.live)),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench import acks, inbox, waits
+from bench import acks, inbox, live, pulling, waits
 from bench.processes import Memory
 
 
@@ -24,6 +24,8 @@ class Scale:
     around: int = 20  # turns at each place
     acks: acks.Scale = acks.Scale()
     inbox: inbox.Scale = inbox.Scale()
+    pulling: pulling.Scale = pulling.Scale()
+    live: live.Scale = live.Scale()
     wait_seeds: tuple[int, ...] = waits.SEEDS
 
 
@@ -36,6 +38,8 @@ QUICK = Scale(
     places=(100, 300),
     acks=acks.Scale(rounds=3),
     inbox=inbox.QUICK,
+    pulling=pulling.QUICK,
+    live=live.QUICK,
     wait_seeds=waits.SEEDS[:1],
 )
 
@@ -49,6 +53,8 @@ class Found:
     turns: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     acks: acks.Found = field(default_factory=dict)
     inbox: inbox.Found = field(default_factory=dict)
+    pulling: pulling.Found = field(default_factory=dict)
+    live: live.Found = field(default_factory=dict)
     waits: waits.Found = field(default_factory=dict)
     memory: dict[str, dict[str, Memory]] = field(default_factory=dict)
     starts: dict[str, float] = field(default_factory=dict)

@@ -44,4 +44,4 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _unit(unit: str) -> str:
-    return "x" if unit == "x" else f" {unit}"
+    return unit if unit in ("x", "") else f" {unit}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import acks, inbox
+from bench import acks, inbox, live, pulling, waits
 from bench.customers import CONVERSATIONS, ByRest, NotAnswered, Platform, line_of
 from bench.load import TOGETHER, Newcomers, Tally, closed_loop, long_conversation, open_loop, percentile
 from bench.plan import PARTS, Plan
@@ -193,8 +193,25 @@ def test_webhooks_are_acknowledged_with_and_without_storage(
 
 
 def test_one_part_can_be_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    thirty_days = waits.simulated
+    monkeypatch.setattr("bench.waits.simulated", lambda seeds: thirty_days(seeds, days=8))
     found = Plan(Scale(wait_seeds=(1,)), None, only=["waits"]).run()
     page = report(found, Scale(), [])
     assert found.waits and not found.acks and not found.inbox
     assert "## The stated wait" in page and "## Acknowledging" not in page and "stock Rasa" not in page
     assert set(PARTS) >= {"desk", "waits", "acks", "talk"}
+
+
+def test_agents_at_one_queue_get_each_case_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real server, real forms; the smallest queue that can be raced for."""
+    monkeypatch.setattr("bench.desks.FOLDER", tmp_path)
+    found = pulling.measure(pulling.Scale(agents=3, cases=6, seconds=0.5))
+    assert [(one.taken, one.twice) for one in found.values()] == [(6, 0)] * len(found)
+    assert "SQLite" in found and len(pulling.rows(found)) == len(found)
+
+
+def test_a_new_case_is_seen_at_the_desk_of_its_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.desks.FOLDER", tmp_path)
+    found = live.measure(live.Scale(desks=2, open_cases=20, cases=1, warm_up=0))
+    assert all(len(one.shown) == 1 and not one.missed for one in found.values())
+    assert 0 < live.slowest(found) < 60_000
