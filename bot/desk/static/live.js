@@ -49,12 +49,13 @@ function listed(conversation) {
   return document.getElementById(`row-${conversation}`) || document.querySelector("#tab-all[aria-current]");
 }
 
-// The lists may lag a little: on a busy day many desks would otherwise ask for everything many times a second.
+// The lists may lag a little: on a busy day many desks would otherwise ask for everything many times a second; and by
+// chance, since all of them hear of it in the same moment, and would keep its agent waiting whom the case is for.
 function soon(changed) {
   timer ??= setTimeout(() => {
     timer = null;
     refresh(changed);
-  }, Math.max(0, asked + 2000 - Date.now()));
+  }, Math.max(Math.random() * 2000, asked + 2000 - Date.now()));
 }
 
 // Brings the page up to date; calls during one that is under way lead to one more after it.
