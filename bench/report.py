@@ -23,6 +23,9 @@ def targets(found: Found) -> list[Target]:
         late, first = list(found.turns["bot"].values())[-1]
         last = list(found.turns["bot"])[-1]
         promises.append(Target(f"a turn at message {last}, beside message 1", late / first, 1.2, most=True))
+    if "bot" in found.memory:
+        used = found.memory["bot"]["bot"].pss * 1.048576
+        promises.append(Target("memory of the bot process after all its work, PSS", used, 150, most=True, unit="MB"))
     if found.acks:
         stored = acks.ratio(found.acks)
         promises.append(Target("acknowledging webhooks, beside the same without storage", stored, 0.5))

@@ -14,6 +14,7 @@ from bench import acks, inbox, live, pulling, waits
 from bench.customers import CONVERSATIONS, ByRest, NotAnswered, Platform, line_of
 from bench.load import TOGETHER, Newcomers, Tally, closed_loop, long_conversation, open_loop, percentile
 from bench.plan import PARTS, Plan
+from bench.processes import Memory
 from bench.report import report, targets
 from bench.scale import Found, Scale
 from bench.stock import stories_of
@@ -144,10 +145,11 @@ def test_the_page_has_the_ratios_of_the_run() -> None:
         closed={"bot": [ROUND] * 3, "stock": [{**ROUND, "per_second": 8.0}] * 3},
         turns={"bot": {"100": [10.0, 10.0], "1000": [11.0, 10.0]}},
         acks={"SQLite": {"stored": [{**ROUND, "per_second": 100.0}], "plain": [{**ROUND, "per_second": 400.0}]}},
+        memory={"bot": {"bot": Memory(rss=180.0, pss=100.0)}},
         starts={"bot": 12.0},
     )
     assert [(target.value, target.met) for target in targets(found)] == [
-        (5.0, True), (1.1, True), (0.25, False), (12.0, True)
+        (5.0, True), (1.1, True), (104.8576, True), (0.25, False), (12.0, True)
     ]  # fmt: skip
     page = report(found, Scale(), ["some machine"])
     assert "- some machine" in page and "| 5.00x " in page and "**no**" in page
