@@ -175,6 +175,9 @@ class Handoffs(RuleBasedStateMachine):
 
     @rule(chat=chats, agent=agents)
     def takes(self, chat: str, agent: int) -> None:
+        self._takes(chat, agent)
+
+    def _takes(self, chat: str, agent: int) -> None:
         before = self._status(chat)
         done = self.run(self._tries(handoff.claim, chat, agent))
         assert done == (before == Status.WAITING)

@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Connection
 
 from bot.dialogue import EngineDown
@@ -57,10 +57,26 @@ class Promises(Handoffs):
 
     # What is promised.
 
-    @rule(chat=chats, agent=agents, after=hours)
-    def an_agent_promises(self, chat: str, agent: int, after: int) -> None:
+    @rule(chat=chats, agent=agents)
+    def asks_and_is_taken(self, chat: str, agent: int) -> None:
+        """What the other rules would find together only rarely."""
+        self._arrives(chat, text="una persona")
+        for _ in range(len(self.wrote[chat])):
+            self._script("hands off silently")
+            self._works(chat)
+        if self._status(chat) == Status.WAITING:
+            self._takes(chat, agent)
+
+    def _holder(self, chat: str) -> int | None:
         found = self.run(self.flow.conversation(chat))
-        if not found or found.status != Status.AGENT or found.agent_id != self.team[agent].id:
+        ids = [person.id for person in self.team]
+        return ids.index(found.agent_id) if found and found.status == Status.AGENT else None
+
+    @precondition(lambda self: any(self._holder(chat) is not None for chat in CHATS))
+    @rule(chat=chats, after=hours)
+    def an_agent_promises(self, chat: str, after: int) -> None:
+        agent, found = self._holder(chat), self.run(self.flow.conversation(chat))
+        if agent is None:
             return
         now = self.flow.clock()
         made = Promised("La richiamo.", now + timedelta(hours=after), "call", "agent", 1.0, "")
@@ -110,7 +126,17 @@ class Promises(Handoffs):
     def moves(self, chat: str, agent: int, what: str) -> None:
         if what != "close":
             self._moves(chat, agent, what)
-            return
+        else:
+            self._closes(chat, agent)
+
+    @precondition(lambda self: any(self._holder(chat) is not None for chat in CHATS))
+    @rule(chat=chats)
+    def whoever_has_it_closes(self, chat: str) -> None:
+        agent = self._holder(chat)
+        if agent is not None:
+            self._closes(chat, agent)
+
+    def _closes(self, chat: str, agent: int) -> None:
         found = self.run(self.flow.conversation(chat))
         case_id = found.case_id if found else None
         bound = [row for row in self.run(self.flow.rows(table)) if row.state == "open" and row.case_id == case_id]
@@ -223,7 +249,7 @@ def test_promises_in_any_order(database_url: str, tmp_path: Path) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=EXAMPLES or (12 if lite else 3),
+            max_examples=EXAMPLES or (8 if lite else 3),
             stateful_step_count=40,
             deadline=None,
             derandomize=not EXAMPLES,
