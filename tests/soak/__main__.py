@@ -51,14 +51,15 @@ class Bar:
         print(f"\r{line}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
 
 
-def page(ledgers: list[Ledger]) -> str:
-    """docs/soak.md."""
+def page(present: str, ledgers: list[Ledger]) -> str:
+    """docs/soak.md with these ledgers; what `present` says of other databases stays."""
     machine = f"{os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
-    parts = [HEAD, f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine}."]
+    sections = {words.partition("\n")[0]: words.strip() for words in present.split("\n## ")[1:]}
     for ledger in ledgers:
         verdict = "; ".join(ledger.broken()) or "no promise was broken"
-        parts += [f"## {ledger.database}", f"Verdict: {verdict}.", table(ledger)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        told = f"{datetime.now(UTC):%Y-%m-%d}, {machine}: {verdict}."
+        sections[ledger.database] = f"{ledger.database}\n\n{told}\n\n{table(ledger)}"
+    return "\n\n".join([HEAD.strip(), *(f"## {words}" for _, words in sorted(sections.items()))]) + "\n"
 
 
 def main() -> int:
@@ -78,7 +79,8 @@ def main() -> int:
             ledgers.append(asyncio.run(soak(plan_of(words), Path(folder), Bar())))
         print(f"\n\n{database}\n{table(ledgers[-1])}\n" + "\n".join(ledgers[-1].broken() or ["no promise was broken"]))
     if words.write:
-        PAGE.write_text(page(ledgers), encoding="utf-8")
+        present = PAGE.read_text("utf-8") if PAGE.exists() else ""
+        PAGE.write_text(page(present, ledgers), encoding="utf-8")
     return int(any(ledger.broken() for ledger in ledgers))
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from bench.postgres import Postgres, programs
 from tests import engine_process
@@ -20,6 +21,14 @@ from tests.soak.customers import APP_SECRET, SECRET, Crowd
 from tests.soak.platforms import PAGE, Platforms
 
 PATIENCE = 90.0  # seconds until a process that does not come up is a failure
+
+
+class Mortal(Protocol):
+    """What can be killed and started again."""
+
+    async def start(self) -> None: ...
+
+    async def kill(self) -> None: ...
 
 
 @dataclass
@@ -155,12 +164,13 @@ async def service(platforms: Platforms, crowd: Crowd, folder: Path, *, database:
         **({"REDIS_URL": redis.url} if redis else {}),
     }
     bots = [Bot(BotProcess(settings, folder / f"bot{port}.log", port), crowd) for port in crowd.ports]
+    mortals: list[Mortal] = [*engines, *([redis] if redis else []), *bots]
     try:
-        for one in (*engines, *([redis] if redis else []), *bots):
+        for one in mortals:
             await one.start()
         yield Service(url, bots, engines, redis, sql)
     finally:
-        for one in (*bots, *engines, *([redis] if redis else [])):
+        for one in reversed(mortals):
             await one.kill()
         if sql:
             await asyncio.to_thread(sql.server.stop)
