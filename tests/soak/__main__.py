@@ -22,6 +22,9 @@ Written by `make soak WRITE=1`; what it does to the service is told in
 [operations.md](operations.md#when-you-changed-the-code). Customers of both platforms write numbers without a pause; the
 platforms' record says what reached whom. The engines are light stand-ins that speak the turn protocol: everything else
 is real.
+
+A bot that is killed while a call to Telegram is under way cannot learn whether it arrived: it makes the call again, and
+marks the message. The busier the machine, the longer such a call, and the more kills meet one.
 """
 
 
@@ -56,8 +59,7 @@ def page(present: str, ledgers: list[Ledger]) -> str:
     machine = f"{os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
     sections = {words.partition("\n")[0]: words.strip() for words in present.split("\n## ")[1:]}
     for ledger in ledgers:
-        verdict = "; ".join(ledger.broken()) or "no promise was broken"
-        told = f"{datetime.now(UTC):%Y-%m-%d}, {machine}: {verdict}."
+        told = f"{datetime.now(UTC):%Y-%m-%d}, {machine}: {ledger.verdict()}"
         sections[ledger.database] = f"{ledger.database}\n\n{told}\n\n{table(ledger)}"
     return "\n\n".join([HEAD.strip(), *(f"## {words}" for _, words in sorted(sections.items()))]) + "\n"
 
@@ -77,7 +79,7 @@ def main() -> int:
         words.database = database
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             ledgers.append(asyncio.run(soak(plan_of(words), Path(folder), Bar())))
-        print(f"\n\n{database}\n{table(ledgers[-1])}\n" + "\n".join(ledgers[-1].broken() or ["no promise was broken"]))
+        print(f"\n\n{database}\n{table(ledgers[-1])}\n{ledgers[-1].verdict()}")
     if words.write:
         present = PAGE.read_text("utf-8") if PAGE.exists() else ""
         PAGE.write_text(page(present, ledgers), encoding="utf-8")

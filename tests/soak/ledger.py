@@ -17,7 +17,8 @@ from bot.store.tables import conversations, events, outgoing
 from tests.soak.customers import Crowd
 from tests.soak.platforms import ANSWER
 
-FIRST, NORMAL = 1.0, 5.0  # seconds
+FIRST, NORMAL = 1.0, 5.0  # seconds that are asked for
+OTHERS = 1.2  # of the time before
 
 
 @dataclass
@@ -59,10 +60,30 @@ class Ledger:
         }
         return [words for words, so in found.items() if so]
 
+    def missed(self) -> list[str]:
+        """Numbers that were asked for and not reached here; some hang on the machine's speed."""
+        kills, doubled = self.kills.total(), self._by_kill()
+        slowest = max((opened for _, opened in self.starts), default=0.0)
+        before, during = self.others
+        found = {
+            f"{doubled} twice on Telegram in {kills} kills": doubled * 1000 > kills,
+            f"first 200 after {slowest:.2f} s": slowest > FIRST,
+            f"p99 of other chats {during:.2f} s after {before:.2f} s": during > before * OTHERS,
+        }
+        found |= {f"{what}: {much}": float(much[:-2]) > NORMAL for what, much, asked in self._normals() if asked}
+        return [words for words, so in found.items() if so]
+
+    def verdict(self) -> str:
+        """In one sentence."""
+        said = "; ".join(self.broken()) or "no promise was broken"
+        return f"{said}. Not reached: {'; '.join(self.missed())}." if self.missed() else f"{said}."
+
+    def _by_kill(self) -> int:
+        return max(0, self.twice["telegram"] - self.dropped["telegram"])
+
     def lines(self) -> list[tuple[str, str, str]]:
         """What, how much, and what was asked for."""
-        kills = sum(self.kills.values())
-        by_kill = max(0, self.twice["telegram"] - self.dropped["telegram"])
+        kills, by_kill = self.kills.total(), self._by_kill()
         slowest = max((opened for _, opened in self.starts), default=0.0)
         from_process = [began for began, _ in self.starts]
         before, during = self.others
@@ -83,14 +104,20 @@ class Ledger:
             ("answers of the platform dropped", ", ".join(f"{n} {name}" for name, n in self.dropped.items()), ""),
             ("first 200 after the port is open, slowest", f"{slowest:.2f} s", f"{FIRST:.0f} s"),
             ("the same from the start of the process, median", f"{percentile(from_process, 0.5):.2f} s", ""),
-            *(self._normal(what, seconds) for what, seconds in self.normal.items()),
+            *self._normals(),
             ("refused with 429", str(self.refused), ""),
             ("p99 of other chats meanwhile", f"{during:.2f} s, before {before:.2f} s", "at most 20 % more"),
         ]
 
-    def _normal(self, what: str, seconds: float) -> tuple[str, str, str]:
-        asked = "" if what.startswith(("while", "at")) else f"{NORMAL:.0f} s"
-        return f"new customers are answered: {what}", f"{seconds:.2f} s", asked
+    def _normals(self) -> list[tuple[str, str, str]]:
+        return [
+            (
+                f"new customers are answered: {what}",
+                f"{seconds:.2f} s",
+                "" if what.startswith(("while", "at")) else f"{NORMAL:.0f} s",
+            )
+            for what, seconds in self.normal.items()
+        ]
 
 
 class Waiting:

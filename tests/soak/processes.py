@@ -20,7 +20,7 @@ from tests.redis_server import RedisServer
 from tests.soak.customers import APP_SECRET, SECRET, Crowd
 from tests.soak.platforms import PAGE, Platforms
 
-PATIENCE = 90.0  # seconds until a process that does not come up is a failure
+PATIENCE = 300.0  # seconds until a process that does not come up is a failure
 
 
 class Mortal(Protocol):
