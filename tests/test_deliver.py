@@ -7,12 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Row
 
-from bot.channels.base import Delivery
+from bot.channels.base import Delivery, Limits
 from bot.flow import deliver, handoff
 from bot.flow.deliver import Delivering, failure_of
+from bot.flow.rates import LocalRates, Place
 from bot.flow.sweep import sweep
 from bot.model.errors import SendError
+from bot.model.messages import ConversationKey
 from bot.model.replies import Reply
 from bot.model.states import Sending
 from bot.store.database import Database
@@ -223,6 +226,59 @@ async def test_a_lease_protects_a_call_that_still_runs(flow: World) -> None:
     await sweep(flow.way)
     await flow.delivers()
     assert flow.platform.texts() == ["uno"]
+
+
+class Slowly:
+    """Every send must wait for its turn so long."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def room(self, _key: ConversationKey, _limits: Limits) -> Place:
+        return Place(True, self._seconds)
+
+    async def hold(self, _channel: str, _limits: Limits, _seconds: float) -> None:
+        raise AssertionError("nobody asked for it")
+
+
+async def waiting(flow: World) -> Row[Any]:
+    """The row that waits for its turn, and whose process then dies."""
+    await answered(flow, "uno")
+    flow.way.rates = Slowly(3600)
+    delivering = Delivering(flow.way)
+    await delivering.deliver_due()
+    row = (await flow.rows(outgoing))[0]
+    while not row.waits:
+        await asyncio.sleep(0.005)
+        row = (await flow.rows(outgoing))[0]
+    for call in list(delivering._calls):
+        call.cancel()
+    flow.way.rates = LocalRates()
+    return row
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_row_that_waited_for_its_turn_when_its_process_died_is_sent_without_a_doubt(
+    flow: World, restarted: bool
+) -> None:
+    await waiting(flow)
+    flow.clock.passes(seconds=16)
+    await sweep(flow.way, everything=restarted)
+    await flow.delivers()
+    row = (await flow.rows(outgoing))[0]
+    assert (row.state, row.resent, row.waits) == ("sent", False, False)
+    assert flow.platform.texts() == ["uno"]
+
+
+async def test_a_row_whose_claim_was_lost_while_it_waited_is_not_called(flow: World) -> None:
+    row = await waiting(flow)
+    flow.clock.passes(seconds=16)
+    await sweep(flow.way)
+    claimed = await flow.db.write(
+        lambda c: deliver.outgoing.claim(c, limit=9, lease=deliver.LEASE, now=flow.clock())
+    )
+    assert not await flow.db.write(lambda c: deliver.outgoing.begin(c, row, flow.clock()))
+    assert await flow.db.write(lambda c: deliver.outgoing.begin(c, claimed[0], flow.clock()))
 
 
 async def test_a_customer_who_blocked_us_is_not_tried_again(flow: World) -> None:

@@ -178,15 +178,15 @@ class Delivering:
         that others could use.
         """
         place = await self._way.rates.room(ConversationKey(row.channel, row.chat), channel.limits)
-        due_at = self._way.clock()
-        if place.granted:
+        if not place.granted:
+            due_at = self._way.clock() + timedelta(seconds=place.seconds)
+            await self._way.db.write(lambda connection: outgoing.not_yet(connection, row, due_at))
+        elif place.seconds:
+            await self._way.db.write(lambda connection: outgoing.queue(connection, row), durable=False)
             await asyncio.sleep(place.seconds)
-            if not place.seconds or not await self._way.db.read(lambda connection: outgoing.stale(connection, row)):
-                return True
-        else:
-            due_at += timedelta(seconds=place.seconds)
-        await self._way.db.write(lambda connection: outgoing.not_yet(connection, row, due_at))
-        return False
+            now = self._way.clock()
+            return await self._way.db.write(lambda connection: outgoing.begin(connection, row, now))
+        return place.granted
 
     async def _delivery(self, channel: Channel, row: Row[Any]) -> Delivery:
         part = outgoing.part_of(row)

@@ -144,7 +144,7 @@ def claim(
     connection.execute(
         update(outgoing)
         .where(outgoing.c.id.in_(ids))
-        .values(state=Sending.SENDING, lease_until=now + lease, attempts=outgoing.c.attempts + 1)
+        .values(state=Sending.SENDING, lease_until=now + lease, attempts=outgoing.c.attempts + 1, waits=False)
     )
     rows = connection.execute(
         select(
@@ -192,12 +192,18 @@ def sent(connection: Connection, row: Row[Any], platform_id: str, now: datetime)
     tell(connection, row.conversation_id, "delivery", now)
 
 
-def stale(connection: Connection, row: Row[Any]) -> bool:
-    """Whether a person took over since a row of the bot's was claimed: put back, it is suppressed."""
-    if row.author != Author.BOT:
-        return False
+def queue(connection: Connection, row: Row[Any]) -> None:
+    """It waits for its turn: should its process die now, the call was certainly not made."""
+    connection.execute(update(outgoing).where(_claimed(row)).values(waits=True))
+
+
+def begin(connection: Connection, row: Row[Any], now: datetime) -> bool:
+    """Its turn has come. False when it may not be called: it lost its claim, or a person took over while it waited."""
     status = select(conversations.c.status).where(conversations.c.id == row.conversation_id)
-    return connection.execute(status).scalar() == Status.AGENT
+    if row.author == Author.BOT and connection.execute(status).scalar() == Status.AGENT:
+        not_yet(connection, row, now)  # the next claim suppresses it
+        return False
+    return connection.execute(update(outgoing).where(_claimed(row)).values(waits=False)).rowcount == 1
 
 
 def not_yet(connection: Connection, row: Row[Any], due_at: datetime) -> None:
@@ -205,7 +211,7 @@ def not_yet(connection: Connection, row: Row[Any], due_at: datetime) -> None:
     connection.execute(
         update(outgoing)
         .where(_claimed(row))
-        .values(state=Sending.PENDING, attempts=row.attempts - 1, due_at=due_at, lease_until=None)
+        .values(state=Sending.PENDING, attempts=row.attempts - 1, due_at=due_at, lease_until=None, waits=False)
     )
 
 
@@ -236,17 +242,24 @@ def echoed(connection: Connection, outgoing_id: int, conversation_id: int, platf
 def orphaned(
     connection: Connection, now: datetime, *, everything: bool, wait: timedelta, echoing: Collection[str]
 ) -> None:
-    """Rows whose sender died are ambiguous: the call may have been made. `wait` leaves time for an echo, on the
-    channels (`echoing`) where there are any.
+    """Rows whose sender died are ambiguous: the call may have been made, unless the row still waited for its turn.
+    `wait` leaves time for an echo, on the channels (`echoing`) where there are any.
 
     `everything`: no other process sends (one machine, at start), so every claimed row is an orphan; and nobody
     listened for echoes until now, so the wait for them begins anew.
     """
     lost = and_(_open(outgoing), outgoing.c.state == Sending.SENDING)
+    if not everything:
+        lost = and_(lost, outgoing.c.lease_until < now)
+    connection.execute(
+        update(outgoing)
+        .where(lost, outgoing.c.waits)
+        .values(state=Sending.PENDING, lease_until=None, waits=False)  # the attempt counts on: it is the fence
+    )
     due = case((_on(echoing), literal(now + wait, Time)), else_=literal(now, Time))
     connection.execute(
         update(outgoing)
-        .where(lost if everything else and_(lost, outgoing.c.lease_until < now))
+        .where(lost)
         .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=due)
     )
     if everything:

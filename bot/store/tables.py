@@ -212,6 +212,7 @@ outgoing = Table(
     Column("answer", Boolean, nullable=False, default=False, server_default=false()),  # the bot's, to what was written
     Column("due_at", Time, nullable=False),
     Column("lease_until", Time),
+    Column("waits", Boolean, nullable=False, default=False, server_default=false()),  # claimed, its call not begun
     Column("problem", Text),
     Column("platform_id", String(200)),
     Column("created_at", Time, nullable=False),
