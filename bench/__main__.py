@@ -1,4 +1,4 @@
-"""The command line of the measurements: python -m bench [--quick] [--keep-stock] [--only PART ...].
+"""The command line of the measurements: python -m bench [--quick] [--keep-stock] [--only PART ... [--page]].
 
 Exit codes: 0 measured (whether or not the targets are met: the table says it), 1 could not measure.
 """
@@ -27,6 +27,7 @@ def main() -> int:
     )
     help_ = "; ".join(f"{name}: {question}" for name, question in PARTS.items())
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"prints, writes no page; {help_}")
+    parser.add_argument("--page", action="store_true", help="with --only: write the page all the same; it says so")
     options = parser.parse_args()
     began, where = time.monotonic(), machine()
     scale = QUICK if options.quick else Scale()
@@ -38,9 +39,11 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     remarks = [*where, f"the run took {(time.monotonic() - began) / 60:.0f} minutes"]
+    if options.only:
+        remarks.append(f"only these parts were measured: {', '.join(only)}")
     text = report(found, scale, [*remarks, *(stock.remarks if stock else ())])
     print(text)
-    if not options.quick and not options.only:
+    if not options.quick and (options.page or not options.only):
         PAGE.write_text(text, encoding="utf-8")
     return 0
 
