@@ -7,9 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from bot.dialogue import EngineDown
 from bot.flow import assign, teams, windows
@@ -144,7 +143,3 @@ async def retention(way: Way) -> None:
         audit.forget_before(connection, now - audit.KEEP)
 
     await way.db.write(work)
-
-
-def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
-    return connection.execute(select(conversations).where(conversations.c.id == conversation_id)).one()
