@@ -82,14 +82,14 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
     now = way.clock()
     echoing = [name for name, channel in way.channels.items() if channel.abilities.echoes]
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> bool:
         if everything:
             leases.clear(connection)
-        outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT, echoing=echoing)
-        outgoing.resend_ambiguous(connection, now, echoing=echoing)
+        lost = outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT, echoing=echoing)
+        return outgoing.resend_ambiguous(connection, now, echoing=echoing) or lost
 
-    await way.db.write(work)
-    way.outgoing.ring()
+    if await way.db.write(work):
+        way.committed()
 
 
 async def watched(way: Way) -> None:
