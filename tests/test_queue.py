@@ -113,6 +113,21 @@ async def test_words_at_the_hand_off_put_a_case_ahead_and_say_so(flow: World) ->
     assert [(row.kind, row.why, row.by_agent_id) for row in await story(flow, "3")] == [("marked", "vulnerable", None)]
 
 
+async def test_words_written_while_waiting_put_a_case_ahead_too(flow: World) -> None:
+    anna = await flow.agent()
+    await asks(flow, "1")
+    flow.clock.passes(minutes=20)
+    await asks(flow, "2")
+    for _ in range(2):
+        await flow.writes("guardi che mio marito è in dialisi e siamo senza telefono", "2")
+    assert await waiting(flow) == ["2", "1"]
+    assert [(row.kind, row.why, row.by_agent_id) for row in await story(flow, "2")] == [("marked", "vulnerable", None)]
+    assert "move" in [line.kind for line in await flow.rows(t.live)]
+    await flow.does(queue.mark, anna, "vulnerable", on=False, chat="2")
+    await flow.writes("le ripeto, è in dialisi", "2")
+    assert await marks(flow, "2") == [] and await waiting(flow) == ["1", "2"]
+
+
 async def test_a_threat_overtakes_ten_minutes_and_no_more(flow: World) -> None:
     await asks(flow, "1")
     flow.clock.passes(minutes=2)

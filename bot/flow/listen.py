@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import clocks, handoff, promises, waiting
+from bot.flow import clocks, handoff, promises, queue, waiting
 from bot.flow.meaning import meaning
 from bot.flow.scene import Scene, begin
 from bot.flow.way import Way
@@ -41,6 +41,7 @@ def by_ourselves(
         if case_id.isdigit() and waiting.wished(connection, way, conversation, int(case_id), wish, now=now):
             return f"wish: {wish}"
     if conversation.status == Status.WAITING:
+        queue.heard(connection, way, conversation, incoming.text, now=now)
         _acknowledge(connection, way, conversation, now)
         return "kept for the person"
     text = way.texts.say("status_none", conversation.language)

@@ -1,6 +1,7 @@
 """The order of the queue: where a case stands when its waiting begins, marks set by hand, and who jumped it and why.
 
     handoff.request, requeue, transfer.to_team -> stand     the marks that rows and words tell of, and the place
+    listen -> heard                                         what the customer writes while they wait
     desk -> mark                                            a person sets or takes away what they know
     sweep -> late_promises                                  a promise that became late while the customer waits
     assign.decide, handoff.claim -> note_jump               who waited longer is passed over: written down, with why
@@ -30,13 +31,29 @@ PHRASES = phrases_of(yaml.safe_load(Path(__file__).with_name("marks.yml").read_t
 def stand(connection: Connection, way: Way, case_id: int, *, now: datetime) -> None:
     """The waiting of a case began: note what puts it ahead, and where it stands."""
     case = cases.get(connection, case_id)
-    told = _told(connection, case, now)
+    _place(connection, way, case, _noted(connection, case, _told(connection, case, now), now))
+
+
+def heard(connection: Connection, way: Way, conversation: Row[Any], text: str, *, now: datetime) -> None:
+    """The customer writes while they wait: their words may put the case ahead, as those at the hand-off do."""
+    told = marks_in([text], PHRASES)
+    case = cases.get(connection, conversation.case_id)
+    marks = _noted(connection, case, told, now)
+    if len(marks) > len(case.marks):
+        _place(connection, way, case, marks)
+        conversations.tell(connection, conversation.id, "move", now)
+
+
+def _noted(connection: Connection, case: Row[Any], told: set[str], now: datetime) -> list[str]:
+    """The marks of the case with those that are new, each of which leaves a row."""
+    if not told - set(case.marks):
+        return list(case.marks)
     # what a person took away is not found again in the same words
-    refused = {row.why for row in decisions.marks_of(connection, case_id) if row.kind == "unmarked"}
+    refused = {row.why for row in decisions.marks_of(connection, case.id) if row.kind == "unmarked"}
     fresh = [mark for mark in WORTH if mark in told - set(case.marks) - refused]
     for code in fresh:
-        decisions.add(connection, case_id, "marked", why=code, now=now, minutes=WORTH[code])
-    _place(connection, way, case, [*case.marks, *fresh])
+        decisions.add(connection, case.id, "marked", why=code, now=now, minutes=WORTH[code])
+    return [*case.marks, *fresh]
 
 
 def _told(connection: Connection, case: Row[Any], now: datetime) -> set[str]:
@@ -100,8 +117,7 @@ def _promise_late(connection: Connection, *, way: Way, case_id: int, now: dateti
     case = cases.get(connection, case_id)
     if conversation is None or case.waiting_since is None or "promise" in case.marks:
         return
-    decisions.add(connection, case_id, "marked", why="promise", now=now, minutes=WORTH["promise"])
-    _place(connection, way, case, [*case.marks, "promise"])
+    _place(connection, way, case, _noted(connection, case, {"promise"}, now))
     conversations.tell(connection, conversation.id, "move", now)
 
 
