@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 import yaml
-from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.between.bells import share_bells
@@ -32,6 +31,7 @@ from bot.desk import Credentials, first_agents
 from bot.engines import Engines
 from bot.exchange import Exchanging
 from bot.flow.deliver import Delivering
+from bot.flow.language import prepare
 from bot.flow.receive import receive
 from bot.flow.sweep import Sweeping, again, sweep
 from bot.flow.teams import fresh, take_in
@@ -45,7 +45,7 @@ from bot.sandbox import Sandbox
 from bot.settings import ACTIONS_AFTER, Settings
 from bot.store.database import Database
 from bot.store.lead import FirstHere, leading
-from bot.store.migrate import migrate
+from bot.store.migrate import TooNew, migrate
 from bot.web import StartFailed, Web, listening
 
 log = logging.getLogger(__name__)
@@ -200,6 +200,7 @@ class App:
     async def _take_up(self) -> None:
         """Start the engine where it is ours to start; then answer what is stored, and what comes."""
         settings = self.settings
+        reading = asyncio.create_task(asyncio.to_thread(prepare, self.way.teams.languages))
         if not settings.engine_urls:
             self.children = Children(
                 ChildrenSettings(
@@ -219,6 +220,7 @@ class App:
             self._exchanging = asyncio.create_task(exchanging.run())
         else:
             await self._wait_for_engine()
+        await reading
         self.way.arrived = self.answering.wake
         await self.answering.start()
 
@@ -251,7 +253,7 @@ def open_database(settings: Settings) -> Database:
     try:
         db = Database(settings.database_url)
         migrate(db)
-    except CommandError as error:
+    except TooNew as error:
         raise StartFailed("The database was written by a newer version of this program: update this one.") from error
     except (SQLAlchemyError, OSError) as error:
         raise StartFailed(f"The database cannot be opened: {type(error).__name__}. Check DATABASE_URL.") from error

@@ -24,7 +24,7 @@ from bot.model.replies import Part, QuickReply, Reply
 from bot.model.states import MOVES, Author, Sending, Status
 from bot.store import agents, cases, conversations, events, messages, outgoing, promises, tables
 from bot.store.database import Database
-from bot.store.migrate import migrate
+from bot.store.migrate import FOLDER, TooNew, migrate
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -57,6 +57,20 @@ def claim(connection: Connection, *, limit: int = 50, at: datetime = NOW) -> lis
 
 def told(rows: list[Row[Any]]) -> list[str]:
     return [outgoing.part_of(row).text for row in rows]
+
+
+def test_a_database_of_a_newer_program_is_left_alone(db: Database) -> None:
+    def set_to(version: str) -> None:
+        with db.engine.connect().execution_options(writer=True) as connection, connection.begin():
+            connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+    newest = max(file.name[:4] for file in (FOLDER / "versions").glob("[0-9]*.py"))
+    set_to("9999")
+    try:
+        with pytest.raises(TooNew):
+            migrate(db)
+    finally:
+        set_to(newest)  # PostgreSQL's is the other tests' too
 
 
 # Transactions.

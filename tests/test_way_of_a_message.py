@@ -43,5 +43,5 @@ def test_the_step_exists(file: str, name: str) -> None:
 def test_all_steps_of_the_flow_are_on_the_list() -> None:
     files = {f"flow/{file.name}" for file in (ROOT / "flow").glob("*.py")} - {"flow/__init__.py"}
     # what the steps use
-    beside = {"flow/way.py", "flow/texts.py", "flow/language.py", "flow/packet.py", "flow/glances.py"}
+    beside = {"flow/way.py", "flow/texts.py", "flow/language.py", "flow/packet.py", "flow/glances.py", "flow/spoken.py"}
     assert files - beside == {file for file, _ in STEPS if file.startswith("flow/")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from bot.flow.spoken import Spoken, spoken
 
 SURE = 0.95  # below this a short text changes nothing: "ok", "Roma", a name
 LETTERS = 10  # fewer letters than this say nothing
@@ -14,21 +14,23 @@ LETTERS = 10  # fewer letters than this say nothing
 def language_of(text: str, known: str | None, locale: str, languages: tuple[str, ...]) -> str:
     """One of `languages`. `known` is the conversation's language so far, `locale` what the platform says ("it_IT")."""
     if len(languages) > 1 and len(re.sub(r"[\W\d_]", "", text)) >= LETTERS and " " in text.strip():
-        language, probability = _identifier(languages).classify(text.lower())
+        language, probability = _model(tuple(sorted(languages))).classify(text.lower())
         if probability >= SURE:
-            return str(language)
+            return language
     if known in languages and known is not None:
         return known
-    spoken = locale[:2].lower()
-    if spoken in languages:
-        return spoken
-    return "en" if spoken and "en" in languages else languages[0]
+    set_to = locale[:2].lower()
+    if set_to in languages:
+        return set_to
+    return "en" if set_to and "en" in languages else languages[0]
+
+
+def prepare(languages: tuple[str, ...]) -> None:
+    """Read the model now, which takes a second, and not at the first message."""
+    if len(languages) > 1:
+        _model(tuple(sorted(languages)))
 
 
 @cache
-def _identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(list(languages))
-    # it keeps the other 140 languages to come back to, 28 MB of them in every process, and has no word for letting go
-    identifier._full_model = identifier.nb_ptc, identifier.nb_pc, identifier.nb_classes
-    return identifier
+def _model(languages: tuple[str, ...]) -> Spoken:
+    return spoken(languages)

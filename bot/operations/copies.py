@@ -17,12 +17,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.database import Database
-from bot.store.migrate import migrate
+from bot.store.migrate import TooNew, migrate
 from bot.store.tables import metadata
 
 ROWS = 1000  # in memory at a time
@@ -112,7 +111,7 @@ def _opened(file: Path, scratch: Path) -> Iterator[Database]:
             with _database(copy) as saved:
                 migrate(saved)
                 yield saved
-        except CommandError as error:
+        except TooNew as error:
             raise CopyFailed("The backup was written by a newer version of this program: update this one.") from error
         except (OSError, sqlite3.Error) as error:
             raise CopyFailed(f"{file} is no backup of this program, or it is damaged.") from error

@@ -13,14 +13,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.operations.copies import CopyFailed, fill, holds_rows, rows
 from bot.store.database import Database
 from bot.store.lead import FirstHere
-from bot.store.migrate import migrate
+from bot.store.migrate import TooNew, migrate
 from bot.store.tables import metadata
 
 SNAPSHOT = "REPEATABLE READ"
@@ -66,7 +65,7 @@ def _moved(db: Database, url: str) -> dict[str, Moved]:
             with _snapshot(db) as now:
                 if _digests(now) != digests:
                     raise CopyFailed("The database was written to meanwhile: stop the bot first. Nothing was kept.")
-    except CommandError as error:
+    except TooNew as error:
         raise CopyFailed("The other database was written by a newer version of this program.") from error
     except (SQLAlchemyError, OSError) as error:
         raise CopyFailed(f"The rows could not be moved ({type(error).__name__}). Nothing was kept.") from error

@@ -8,18 +8,46 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from bot.store.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 FOLDER = Path(__file__).parent / "migrations"
 
 
+class TooNew(Exception):
+    """The database was written by a newer version of this program."""
+
+
 def migrate(db: Database) -> None:
-    """Run the migrations that the database does not have yet. Raises what Alembic raises."""
+    """Run the migrations that the database does not have yet. Raises TooNew, and what Alembic raises."""
+    ours, its = _ours(), _version(db)
+    if its == ours[-1]:
+        return
+    if its is not None and its not in ours:
+        raise TooNew(f"the database has version {its}, this program {ours[-1]}")
+    _upgrade(db)
+
+
+def _ours() -> list[str]:
+    return sorted(file.name[:4] for file in (FOLDER / "versions").glob("[0-9]*.py"))
+
+
+def _version(db: Database) -> str | None:
+    with db.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(db: Database) -> None:
+    from alembic import command  # 20 MB that would stay; at most starts there is nothing to do
+
     with db.engine.connect().execution_options(writer=True) as connection:
         if not db.sqlite:
             # several processes may start at once: the second waits, and then finds nothing to do
@@ -30,16 +58,20 @@ def migrate(db: Database) -> None:
 
 def revise(message: str) -> None:
     """Write the next migration's file, to be read and mended by hand."""
+    from alembic import command
+
     with tempfile.TemporaryDirectory() as folder:
         db = Database(f"sqlite:///{folder}/empty.db")
         migrate(db)
         with db.engine.connect().execution_options(writer=True) as connection:
-            newest = max((int(file.name[:4]) for file in (FOLDER / "versions").glob("[0-9]*.py")), default=0)
-            command.revision(_config(connection), message, autogenerate=True, rev_id=f"{newest + 1:04}")
+            number = int(_ours()[-1]) + 1
+            command.revision(_config(connection), message, autogenerate=True, rev_id=f"{number:04}")
         db.close()
 
 
 def _config(connection: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -1,0 +1,99 @@
+"""What a text is written in: py3langid's model, cut to the languages and letters in question.
+
+Whole, the model takes 60 MB of every process; cut for two languages it takes 5. The cutting itself needs the
+whole one, and a process gives little of such memory back: a child process does it, python -m bot.flow.spoken it en
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import subprocess
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Bytes that tell western languages apart: small letters and signs of ASCII; of UTF-8 what makes accented letters
+#: and curly quotes. A text in another script consists of bytes that are all the same to the cut model.
+ALPHABET = bytes(b for b in range(0x20, 0x7F) if not chr(b).isupper()) + b"\xc3\xe2" + bytes(range(0x80, 0xC0))
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An automaton that walks over a text's bytes and counts the features it passes, each a weight per language."""
+
+    languages: tuple[str, ...]
+    prior: tuple[float, ...]
+    columns: bytes  # byte -> column of `moves`; 0 for what is not in ALPHABET
+    moves: array[int]  # place of the row + column -> next state
+    rows: array[int]  # state -> place of its row in `moves`
+    features: array[int]  # state -> the feature that is seen there, -1 for none
+    weights: array[float]  # feature * languages + language -> logarithm of its probability
+
+    def classify(self, text: str) -> tuple[str, float]:
+        """The likeliest language of a text in small letters, and how sure that is (0 to 1)."""
+        raw = text.encode("utf-8", "surrogatepass")
+        seen: Counter[int] = Counter()
+        state, moves, rows, features = 0, self.moves, self.rows, self.features
+        for column in raw.translate(self.columns):
+            state = moves[rows[state] + column]
+            if (feature := features[state]) >= 0:
+                seen[feature] += 1
+        if not seen:
+            return self.languages[0], 1 / len(self.languages)
+        scores = list(self.prior)
+        for feature, count in seen.items():
+            place = feature * len(scores)
+            for number in range(len(scores)):
+                scores[number] += math.log1p(count) * self.weights[place + number]
+        best = max(scores)
+        # as py3langid does: a long text is no surer than its length's root
+        shares = [math.exp((score - best) / math.sqrt(len(raw))) for score in scores]
+        return self.languages[scores.index(best)], 1 / sum(shares)
+
+
+def spoken(languages: Sequence[str]) -> Spoken:
+    """The model for these languages; takes a second. Raises CalledProcessError for a language that it does not know."""
+    command = [sys.executable, "-m", "bot.flow.spoken", *languages]
+    return Spoken(*pickle.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))  # noqa: S301
+
+
+def cut(languages: Sequence[str]) -> tuple[object, ...]:
+    """The fields of `Spoken`, made of the whole model."""
+    import numpy as np
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # with numpy 60 MB, see above
+
+    def packed(kind: str, values: Any) -> array[Any]:
+        return array(kind, values.ravel().astype(kind).tobytes())
+
+    whole = LanguageIdentifier.from_model_file(MODEL_FILE)
+    next_of, row_of = np.asarray(whole.tk_nextmove).reshape(-1, 256), np.asarray(whole.tk_row)
+    letters = np.frombuffer(ALPHABET, np.uint8)
+    reached = fresh = np.array([0])
+    while fresh.size:
+        fresh = np.setdiff1d(next_of[row_of[fresh]][:, letters], reached)
+        reached = np.union1d(reached, fresh)
+    states = np.zeros(len(row_of), np.int64)
+    states[reached] = np.arange(len(reached))
+    rows, row = np.unique(next_of[row_of[reached]][:, letters], axis=0, return_inverse=True)
+    moves = np.hstack([np.zeros((len(rows), 1), np.int64), states[rows]])  # any other byte: begin anew
+    features, feature = np.unique(np.asarray(whole.tk_output)[reached], return_inverse=True)
+    known = features >= 0
+    chosen = [whole.nb_classes.index(language) for language in languages]
+    columns = bytes(ALPHABET.index(byte) + 1 if byte in ALPHABET else 0 for byte in range(256))
+    return (
+        tuple(languages),
+        tuple(float(whole.nb_pc[place]) for place in chosen),
+        columns,
+        packed("H" if len(reached) < 1 << 16 else "I", moves),
+        packed("I", row * moves.shape[1]),
+        packed("i", feature - int((~known).sum())),
+        packed("f", whole.nb_ptc[features[known]][:, chosen]),
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(pickle.dumps(cut(sys.argv[1:])))
