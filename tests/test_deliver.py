@@ -19,7 +19,7 @@ from bot.model.messages import ConversationKey
 from bot.model.replies import Reply
 from bot.model.states import Sending
 from bot.store.database import Database
-from bot.store.tables import outgoing
+from bot.store.tables import live, outgoing
 from tests.flow_support import CHAT, TUESDAY, World, away, turn, with_abilities, world
 
 SLOW_DOWN = SendError("limit", "429", retry_after=30)
@@ -156,6 +156,25 @@ async def test_without_an_echo_it_is_sent_again_after_a_while(db: Database, tmp_
     await flow.delivers()
     assert [d.row for d in flow.platform.tried] == ["1", "1", "2"]  # the last: a person is asked
     assert await flow.states() == ["failed", "sent"]
+
+
+async def test_open_desks_are_told_what_became_of_a_doubt(db: Database, tmp_path: Any) -> None:
+    """Without a line for them the person's screen would go on saying that it is not known."""
+    flow = world(db, tmp_path, platforms=[with_abilities(echoes=True)])
+    flow.engine.script = [turn(handoff="asked")]
+    await flow.writes("una persona")
+    agent = await flow.agent()
+    await flow.does(handoff.claim, agent)
+    await flow.delivers()
+    await flow.does(handoff.reply, agent, Reply("Eccomi"))
+    for state in ("pending", "failed"):
+        flow.platform.problems = [TIME_OUT]
+        await flow.delivers()
+        told = len(await flow.rows(live))
+        flow.clock.passes(seconds=30)
+        await sweep(flow.way)
+        assert (await flow.states())[-1] == state
+        assert [row.kind for row in (await flow.rows(live))[told:]] == ["delivery"]
 
 
 @pytest.mark.parametrize("echoes", [False, True])

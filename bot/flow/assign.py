@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from bot.flow.queue import note_jump
-from bot.flow.way import Way
+from bot.flow.way import Way, one_by_one
 from bot.model.choosing import Choice, Person, Wanted, choose, goes_to_the_lead
 from bot.model.states import Status
 from bot.store import cases, conversations, decisions, presence
@@ -94,9 +94,9 @@ def _alone(connection: Connection) -> None:
 async def offers(way: Way) -> None:
     """Lapsed offers go on, offers to someone who left too; free hands get what waits. One transaction per case."""
     now = way.clock()
-    for conversation_id in await way.db.read(lambda connection: _due(connection, way, now)):
-        if await way.db.write(partial(again, way=way, conversation_id=conversation_id, now=now)):
-            way.committed()
+    due = await way.db.read(lambda connection: _due(connection, way, now))
+    works = ((id_, partial(again, way=way, conversation_id=id_, now=now)) for id_ in due)
+    await one_by_one(way, "the choice for conversation", works)
 
 
 def _due(connection: Connection, way: Way, now: datetime) -> list[int]:

@@ -13,7 +13,6 @@ The conversation must be held. docs/waits.md says what each clock means.
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -21,14 +20,12 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.flow import waits
-from bot.flow.way import Way
+from bot.flow.way import Way, one_by_one
 from bot.model.clocks import BOT, PERSON, WAITING
 from bot.model.states import Status
 from bot.model.team import FIRST, NEXT, RESOLUTION, Team
 from bot.store import cases, conversations, messages, targets
 from bot.store import clocks as store
-
-log = logging.getLogger(__name__)
 
 WARN_AFTER = 0.8  # of a target's time
 ANSWERS = (FIRST, NEXT)
@@ -154,12 +151,10 @@ def _aim(connection: Connection, team: Team, case_id: int, kind: str, now: datet
 async def targets_due(way: Way) -> None:
     """Warn of each target before it breaks, once, and write down each that broke; one transaction each."""
     now = way.clock()
-    for row in await way.db.read(lambda connection: targets.coming(connection, now)):
-        try:
-            await way.db.write(partial(_come, way=way, target_id=row.id, conversation_id=row.conversation_id, now=now))
-        except Exception:  # one that cannot be worked on must not hold up the others
-            log.exception("target %s could not be worked on", row.id)
-        way.committed()
+    due = await way.db.read(lambda connection: targets.coming(connection, now))
+    come = partial(_come, way=way, now=now)
+    works = ((row.id, partial(come, target_id=row.id, conversation_id=row.conversation_id)) for row in due)
+    await one_by_one(way, "target", works)
 
 
 def _come(connection: Connection, *, way: Way, target_id: int, conversation_id: int, now: datetime) -> None:

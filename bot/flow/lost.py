@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from bot.flow import handoff
-from bot.flow.way import Way
+from bot.flow.way import Way, one_by_one
 from bot.model.dialogue import HandoffRequest
 from bot.model.states import Status
 from bot.store import conversations, outgoing
@@ -17,9 +17,10 @@ from bot.store import conversations, outgoing
 async def lost_answers(way: Way) -> None:
     """Hand over the customers of answers that failed; one transaction each, once, whoever looks."""
     now = way.clock()
-    for row in await way.db.read(outgoing.lost):
-        await way.db.write(partial(_hand_over, way=way, outgoing_id=row.id, of=row.conversation_id, now=now))
-        way.committed()
+    lost = await way.db.read(outgoing.lost)
+    hand_over = partial(_hand_over, way=way, now=now)
+    works = ((row.id, partial(hand_over, outgoing_id=row.id, of=row.conversation_id)) for row in lost)
+    await one_by_one(way, "the lost answer of row", works)
 
 
 def _hand_over(connection: Connection, *, way: Way, outgoing_id: int, of: int, now: datetime) -> None:

@@ -18,7 +18,7 @@ import yaml
 from sqlalchemy import Connection, Row
 
 from bot.flow.packet import story_of
-from bot.flow.way import Way
+from bot.flow.way import Way, one_by_one
 from bot.model.errors import Refused
 from bot.model.marks import marks_in, phrases_of
 from bot.model.queue import BY_HAND, WORTH, minutes_of, standing
@@ -106,10 +106,10 @@ def mark(
 async def late_promises(way: Way) -> None:
     """A promise that became late while its customer waits puts the case ahead; one transaction each."""
     now = way.clock()
-    for row in await way.db.read(lambda connection: queue.waiting_with_late_promise(connection, now)):
-        if "promise" not in row.marks:
-            await way.db.write(partial(_promise_late, way=way, case_id=row.id, now=now))
-            way.committed()
+    late = await way.db.read(lambda connection: queue.waiting_with_late_promise(connection, now))
+    unmarked = [row.id for row in late if "promise" not in row.marks]
+    works = ((id_, partial(_promise_late, way=way, case_id=id_, now=now)) for id_ in unmarked)
+    await one_by_one(way, "the late promise of case", works)
 
 
 def _promise_late(connection: Connection, *, way: Way, case_id: int, now: datetime) -> None:

@@ -7,9 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from bot.dialogue import EngineDown
 from bot.flow import assign, teams, windows
@@ -83,14 +82,14 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
     now = way.clock()
     echoing = [name for name, channel in way.channels.items() if channel.abilities.echoes]
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> bool:
         if everything:
             leases.clear(connection)
-        outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT, echoing=echoing)
-        outgoing.resend_ambiguous(connection, now, echoing=echoing)
+        lost = outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT, echoing=echoing)
+        return outgoing.resend_ambiguous(connection, now, echoing=echoing) or lost
 
-    await way.db.write(work)
-    way.outgoing.ring()
+    if await way.db.write(work):
+        way.committed()
 
 
 async def watched(way: Way) -> None:
@@ -144,7 +143,3 @@ async def retention(way: Way) -> None:
         audit.forget_before(connection, now - audit.KEEP)
 
     await way.db.write(work)
-
-
-def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
-    return connection.execute(select(conversations).where(conversations.c.id == conversation_id)).one()

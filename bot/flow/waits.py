@@ -43,8 +43,7 @@ def begun(
     """
     team = way.teams.get(case.team)
     ahead, people, scene = _scene(connection, team, now)
-    near = comparable(_past(connection, team, now), scene)
-    found = usual_of(near, _share(connection, team, now))
+    near, found = _usually(connection, team, scene, now)
     hour = _hour(team, near, found, now)
     found = None if silently else found
     minutes = minutes_of(found.seconds) if found else None
@@ -92,8 +91,12 @@ def _past(connection: Connection, team: Team, now: datetime) -> list[Past]:
     return past
 
 
-def _share(connection: Connection, team: Team, now: datetime) -> float:
-    return corrected(store.kept_lately(connection, team.key, now))
+def _usually(
+    connection: Connection, team: Team, scene: Scene, now: datetime, *, waited: float = 0.0
+) -> tuple[list[list[Past]], Usual | None]:
+    """The comparable waits, and how long they usually take; `waited`: of those that had lasted so many seconds."""
+    near = comparable(_past(connection, team, now), scene, waited=waited)
+    return near, usual_of(near, corrected(store.kept_lately(connection, team.key, now)))
 
 
 def _deadline(team: Team, now: datetime, minutes: int) -> datetime:
@@ -161,9 +164,7 @@ def again(connection: Connection, way: Way, wait: Row[Any], now: datetime) -> Ro
     """The hour that was offered is too near or gone: offer the next; the wait."""
     team = way.teams.get(wait.team)
     _, _, scene = _scene(connection, team, now)
-    near = comparable(_past(connection, team, now), scene)
-    hour = _hour(team, near, usual_of(near, _share(connection, team, now)), now)
-    store.change(connection, wait.id, offer_at=hour)
+    store.change(connection, wait.id, offer_at=_hour(team, *_usually(connection, team, scene, now), now))
     return store.get(connection, wait.id)
 
 
@@ -172,8 +173,7 @@ def still(connection: Connection, way: Way, wait: Row[Any], now: datetime) -> da
     team = way.teams.get(wait.team)
     scene = Scene(wait.weekday, wait.minute, wait.closed, wait.load)
     waited = team.open_time(wait.began_at, now).total_seconds()
-    near = comparable(_past(connection, team, now), scene, waited=waited)
-    found = usual_of(near, _share(connection, team, now))
+    _, found = _usually(connection, team, scene, now, waited=waited)
     if found is None:
         return None
     return _round(team.later(now, timedelta(minutes=minutes_of(found.seconds - waited))))

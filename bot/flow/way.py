@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from sqlalchemy import Connection
 
 from bot.channels.base import Channel
 from bot.flow.glances import Glances
@@ -22,6 +25,8 @@ from bot.model.teams import Teams
 from bot.store import events
 from bot.store.database import Database
 from bot.store.together import Together
+
+log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -117,3 +122,18 @@ class Way:
         """Call after each commit that may have left rows to send or news for open desks."""
         self.outgoing.ring()
         self.live.ring()
+
+
+async def one_by_one(way: Way, what: str, works: Iterable[tuple[int, Callable[[Connection], object]]]) -> None:
+    """Each work (with the id of what it is about, for the log) in a transaction of its own; False: nothing changed.
+
+    One that fails must not hold up the others: it would again each time, and they would wait for ever.
+    """
+    for id_, work in works:
+        try:
+            changed = await way.db.write(work)
+        except Exception:
+            log.exception("%s %s could not be worked on", what, id_)
+            continue
+        if changed is not False:
+            way.committed()

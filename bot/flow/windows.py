@@ -5,12 +5,14 @@ What was warned of is a column of the conversation, set back when the customer w
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
-from bot.flow.way import Way
+from bot.flow.way import Way, one_by_one
 from bot.model.windows import End, ends, next_end, warn_at
 from bot.store import conversations, messages, windows
 
@@ -22,12 +24,21 @@ async def closing(way: Way) -> None:
         lengths = channel.abilities.windows
         if not lengths:
             continue
-        for row in await way.db.read(partial(windows.under_way, channel=name, since=now - lengths[-1])):
-            end = next_end(ends(row.last_customer_at, lengths), now)
-            if end is None or row.ends_warned >= end.number or now < warn_at(end, way.teams.get(row.team or "")):
-                continue
-            if await way.db.write(partial(_warn, conversation_id=row.id, end=end, wrote=row.last_customer_at, now=now)):
-                way.committed()
+        rows = await way.db.read(partial(windows.under_way, channel=name, since=now - lengths[-1]))
+        near = [(row, end) for row in rows if (end := _near(way, row, lengths, now))]
+        works = (
+            (row.id, partial(_warn, conversation_id=row.id, end=end, wrote=row.last_customer_at, now=now))
+            for row, end in near
+        )
+        await one_by_one(way, "the window of conversation", works)
+
+
+def _near(way: Way, row: Row[Any], lengths: Sequence[timedelta], now: datetime) -> End | None:
+    """The end that is to be warned of now."""
+    end = next_end(ends(row.last_customer_at, lengths), now)
+    if end is None or row.ends_warned >= end.number or now < warn_at(end, way.teams.get(row.team or "")):
+        return None
+    return end
 
 
 def _warn(connection: Connection, *, conversation_id: int, end: End, wrote: datetime, now: datetime) -> bool:

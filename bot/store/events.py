@@ -32,18 +32,28 @@ NEW = events.c.state == literal_column(f"'{Inbound.NEW}'")
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
     """Insert a row unless it breaks a unique constraint; True when it was new. Defaults of columns do not apply."""
-    statement = _insert_unless_known(table, tuple(values))
+    return bool(_insert_unless_known(connection, table, [values], told=tuple(values)[:1]))
+
+
+def _insert_unless_known(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, told: tuple[str, ...]
+) -> Sequence[Row[Any]]:
+    """Insert rows of the same columns; of those that were new, the columns `told`.
+
+    One statement for all: each hands Python's lock over, and many small ones wait for it more than for the disk.
+    """
+    values = {f"{name}_{place}": value for place, row in enumerate(rows) for name, value in row.items()}
     # not by counting rows: PostgreSQL's driver does not know how many, and every duplicate would look new
-    return connection.execute(statement, values).first() is not None
+    return connection.execute(_statement(table, tuple(rows[0]), len(rows), told), values).all()
 
 
 @cache
-def _insert_unless_known(table: Table, names: tuple[str, ...]) -> TextClause:
+def _statement(table: Table, names: tuple[str, ...], rows: int, told: tuple[str, ...]) -> TextClause:
     """Written out: SQLAlchemy compiles its own ON CONFLICT at each use, which costs three times the insert itself."""
-    columns, parameters = ", ".join(names), ", ".join(f":{name}" for name in names)
-    keys = ", ".join(column.name for column in table.primary_key)
-    words = f"INSERT INTO {table.name} ({columns}) VALUES ({parameters}) ON CONFLICT DO NOTHING RETURNING {keys}"
-    return text(words).bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
+    places = ", ".join(f"({', '.join(f':{name}_{place}' for name in names)})" for place in range(rows))
+    words = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {places} ON CONFLICT DO NOTHING"
+    types = [bindparam(f"{name}_{place}", type_=table.c[name].type) for place in range(rows) for name in names]
+    return text(f"{words} RETURNING {', '.join(told)}").bindparams(*types)
 
 
 def put(
@@ -63,12 +73,9 @@ def put_all(connection: Connection, arrivals: Sequence[Arrival], *, own: bool = 
     keys = list(first)
     for start in range(0, len(keys), ROWS):
         part = keys[start : start + ROWS]
-        values = {
-            f"{name}_{place}": value
-            for place, key in enumerate(part)
-            for name, value in _row(key[0], *first[key][1:], own).items()
-        }
-        stored = {(row.channel, row.external_id) for row in connection.execute(_insert_unknown(len(part)), values)}
+        rows = [_row(key[0], *first[key][1:], own) for key in part]
+        known = ("channel", "external_id")
+        stored = {tuple(row) for row in _insert_unless_known(connection, events, rows, told=known)}
         for key in part:
             if key in stored:
                 new[first[key][0]].append(first[key][1])
@@ -86,16 +93,6 @@ def _row(channel: str, raw: RawEvent, now: datetime, own: bool) -> dict[str, Any
         "received_at": now,
         "state": Inbound.NEW if raw.chat is not None else Inbound.ASIDE,
     }
-
-
-@cache
-def _insert_unknown(rows: int) -> TextClause:
-    """Written out for the reason of `_insert_unless_known`; one statement, since each hands Python's lock over."""
-    names = ("channel", "external_id", "chat", "own", "payload", "at", "received_at", "state")
-    places = [f"({', '.join(f':{name}_{place}' for name in names)})" for place in range(rows)]
-    words = f"INSERT INTO events ({', '.join(names)}) VALUES {', '.join(places)} ON CONFLICT DO NOTHING"
-    types = [bindparam(f"{name}_{place}", type_=events.c[name].type) for place in range(rows) for name in names]
-    return text(f"{words} RETURNING channel, external_id").bindparams(*types)
 
 
 def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:

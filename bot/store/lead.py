@@ -1,7 +1,7 @@
 """What one process at a time may do: a lock that dies with the process that holds it, on a connection of its own.
 
     leading      do something for as long as this process has the lead; another takes over when it ends or dies
-    first_here   is no other process on this database? (SQLite: one machine, so its kernel knows)
+    FirstHere    is no other process on this database? (SQLite: one machine, so its kernel knows)
 
 On PostgreSQL an advisory lock of the session: the server frees it when the connection ends, also when the process
 was killed. On SQLite a lock on a file beside the database. Two may believe to lead for a moment (a connection broke
@@ -84,7 +84,7 @@ class FileLock:
     async def take(self) -> bool:
         if not self._path:
             return True
-        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._file = _opened(self._path)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -171,7 +171,7 @@ class FirstHere:
 
     def _opened(self) -> int:
         if self._file is None:
-            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            self._file = _opened(self._path)
         return self._file
 
     def leave(self) -> None:
@@ -185,3 +185,7 @@ def _beside(db: Database, name: str) -> str:
     """The lock's file, "" for a database without one."""
     path = db.engine.url.database
     return f"{path}.{name.replace(':', '-')}.lock" if path and path != ":memory:" else ""
+
+
+def _opened(path: str) -> int:
+    return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Row,
+    Update,
     and_,
     bindparam,
     case,
@@ -241,9 +242,9 @@ def echoed(connection: Connection, outgoing_id: int, conversation_id: int, platf
 
 def orphaned(
     connection: Connection, now: datetime, *, everything: bool, wait: timedelta, echoing: Collection[str]
-) -> None:
+) -> bool:
     """Rows whose sender died are ambiguous: the call may have been made, unless the row still waited for its turn.
-    `wait` leaves time for an echo, on the channels (`echoing`) where there are any.
+    `wait` leaves time for an echo, on the channels (`echoing`) where there are any. Whether there were such rows.
 
     `everything`: no other process sends (one machine, at start), so every claimed row is an orphan; and nobody
     listened for echoes until now, so the wait for them begins anew.
@@ -251,16 +252,20 @@ def orphaned(
     lost = and_(_open(outgoing), outgoing.c.state == Sending.SENDING)
     if not everything:
         lost = and_(lost, outgoing.c.lease_until < now)
-    connection.execute(
+    changed = _changed(
+        connection,
         update(outgoing)
         .where(lost, outgoing.c.waits)
-        .values(state=Sending.PENDING, lease_until=None, waits=False)  # the attempt counts on: it is the fence
+        .values(state=Sending.PENDING, lease_until=None, waits=False),  # the attempt counts on: it is the fence
+        now,
     )
     due = case((_on(echoing), literal(now + wait, Time)), else_=literal(now, Time))
-    connection.execute(
+    changed |= _changed(
+        connection,
         update(outgoing)
         .where(lost)
-        .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=due)
+        .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=due),
+        now,
     )
     if everything:
         connection.execute(
@@ -268,21 +273,32 @@ def orphaned(
             .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, _on(echoing))
             .values(due_at=now + wait)
         )
+    return changed
 
 
-def resend_ambiguous(connection: Connection, now: datetime, *, echoing: Collection[str]) -> None:
-    """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed.
+def resend_ambiguous(connection: Connection, now: datetime, *, echoing: Collection[str]) -> bool:
+    """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed. Whether
+    there were any.
 
     What came on an `echoing` channel until then and is not yet read may be the echo: not before it is. Later events
     do not count, or a customer who writes without a pause would never get the message.
     """
     same_chat = and_(events.c.channel == conversations.c.channel, events.c.chat == conversations.c.chat)
     unread = _on(echoing, same_chat, NEW, events.c.received_at <= outgoing.c.due_at)
-    connection.execute(
+    again = (
         update(outgoing)
         .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now, ~unread)
         .values(state=case((outgoing.c.resent, Sending.FAILED), else_=Sending.PENDING), resent=True)
     )
+    return _changed(connection, again, now)
+
+
+def _changed(connection: Connection, states: Update, now: datetime) -> bool:
+    """Run it and tell the desks of its conversations: else a person would not see that their words did not arrive."""
+    found = set(connection.execute(states.returning(outgoing.c.conversation_id)).scalars())
+    for conversation_id in found:
+        tell(connection, conversation_id, "delivery", now)
+    return bool(found)
 
 
 def _on(channels: Collection[str], *also: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -41,20 +41,21 @@ def learned(connection: Connection, conversation_id: int, name: str, value: Any)
     """A fact was learned (or taken back, None): the ones that find a customer are kept."""
     if name not in CODES | LINES:
         return
-    customer_id = connection.execute(
-        select(conversations.c.customer_id).where(conversations.c.id == conversation_id)
-    ).scalar_one()
+    customer_id = _customer(connection, conversation_id)
     text = value if isinstance(value, str) else ""
     keep(connection, customer_id, name, [number] if (number := _number(text, line=name in LINES)) else [])
 
 
 def phone(connection: Connection, conversation_id: int, number: str) -> None:
     """The customer shared a number of their own."""
-    customer_id = connection.execute(
-        select(conversations.c.customer_id).where(conversations.c.id == conversation_id)
-    ).scalar_one()
+    customer_id = _customer(connection, conversation_id)
     if found := _number(number, line=True):
         keep(connection, customer_id, PHONE, [found])
+
+
+def _customer(connection: Connection, conversation_id: int) -> int:
+    query = select(conversations.c.customer_id).where(conversations.c.id == conversation_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def words_of(text: str) -> list[str]:
