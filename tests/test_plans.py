@@ -11,10 +11,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select, update
 
 from bench.large_store import AGENTS, MIDDLE, NOW, fill
-from bot.store import cases, decisions, inbox, lists, presence, promises, queue, targets, windows
+from bot.flow.sweep import forget
+from bot.model.messages import RawEvent
+from bot.store import (
+    cases,
+    conversations,
+    decisions,
+    events,
+    inbox,
+    lists,
+    presence,
+    promises,
+    queue,
+    tables,
+    targets,
+    windows,
+)
 from bot.store.database import Database
 
 ME = AGENTS // 2
@@ -126,15 +141,46 @@ async def test_a_page_costs_the_same_however_many_wait(sqlite_file: Path, tmp_pa
         shutil.copy(sqlite_file, tmp_path / f"{size}.db")
         db = Database(f"sqlite:///{tmp_path / f'{size}.db'}")
         fill(db, conversations=size, each=4, open_cases=size)
-        steps[size] = {name: await db.read(partial(counted, name=name)) for name in (*lists.TABS, "case")}
+        steps[size] = {
+            name: await db.read(partial(counted, work=work))
+            for name, work in ({tab: partial(page, tab=tab) for tab in lists.TABS} | {"case": case_screen}).items()
+        }
         db.close()
     for name, small in steps[1_000].items():
         # what a person has in hand is four times as much, too
         assert steps[4_000][name] < small * (5 if name == "mine" else 1.5), name
 
 
-def counted(connection: Connection, name: str) -> int:
-    """Steps for a page of a list, or for the case's screen; to the hundred."""
+def page(connection: Connection, *, tab: str) -> None:
+    """The first page of a list."""
+    lists.listed(connection, tab, ME, lead=True)
+
+
+async def test_forgetting_costs_the_same_however_much_is_kept(sqlite_file: Path, tmp_path: Path) -> None:
+    """It runs every hour, on SQLite in the one writer: whoever writes meanwhile has to wait for it."""
+    steps = []
+    for size in (1_000, 4_000):
+        shutil.copy(sqlite_file, tmp_path / f"{size}.db")
+        db = Database(f"sqlite:///{tmp_path / f'{size}.db'}")
+        await db.write(partial(arrivals, number=size))
+        steps.append(await db.write(partial(counted, work=partial(forget, now=NOW))))
+        left = [await db.read(lambda c, t=t: c.execute(select(t.c.id)).all()) for t in (tables.events, tables.live)]
+        assert [len(rows) for rows in left] == [size, size]
+        db.close()
+    assert steps[1] < steps[0] * 1.5
+
+
+def arrivals(connection: Connection, *, number: int) -> None:
+    """So many finished events and lines for desks of just now, and a few old ones before them."""
+    for n in range(number + 10):
+        at = NOW - timedelta(days=0 if n >= 10 else 40)
+        events.put(connection, "paper", [RawEvent(f"e{n}", "17", {}, at)], at)
+        conversations.tell(connection, 1, "message", at)
+    connection.execute(update(tables.events).values(state="done"))
+
+
+def counted(connection: Connection, work: Callable[[Connection], object]) -> int:
+    """Steps that it takes; to the hundred."""
     steps = 0
 
     def step() -> int:
@@ -145,10 +191,7 @@ def counted(connection: Connection, name: str) -> int:
     raw: Any = connection.connection.dbapi_connection
     raw.set_progress_handler(step, 100)
     try:
-        if name == "case":
-            case_screen(connection)
-        else:
-            lists.listed(connection, name, ME, lead=True)
+        work(connection)
     finally:
         raw.set_progress_handler(None, 0)
     return steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -22,8 +22,9 @@ from bot.flow.waiting import slipped
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, RawEvent
 from bot.store import audit, leases, outgoing
+from bot.store import conversations as conversations_
 from bot.store import events as events_
-from bot.store.tables import conversations, live, sessions, watches
+from bot.store.tables import conversations, sessions, watches
 
 log = logging.getLogger(__name__)
 
@@ -133,13 +134,13 @@ def _over(connection: Connection, way: Way, subject: str) -> list[ConversationKe
 
 async def retention(way: Way) -> None:
     """Delete what is kept only for a time."""
-    now = way.clock()
+    await way.db.write(partial(forget, now=way.clock()))
 
-    def work(connection: Connection) -> None:
-        events_.forget_before(connection, now - KEEP_RAW)
-        leases.forget_before(connection, now - KEEP_LIVE)
-        connection.execute(delete(live).where(live.c.at < now - KEEP_LIVE))
-        connection.execute(delete(sessions).where(sessions.c.seen_at < now - KEEP_SESSIONS))
-        audit.forget_before(connection, now - audit.KEEP)
 
-    await way.db.write(work)
+def forget(connection: Connection, *, now: datetime) -> None:
+    """What is older than it is kept. Large tables are read from their old end only: all who write wait for this."""
+    events_.forget_before(connection, now - KEEP_RAW)
+    leases.forget_before(connection, now - KEEP_LIVE)
+    conversations_.forget_news(connection, now - KEEP_LIVE)
+    connection.execute(delete(sessions).where(sessions.c.seen_at < now - KEEP_SESSIONS))
+    audit.forget_before(connection, now - audit.KEEP)

@@ -11,7 +11,7 @@ from bot.model.errors import Refused
 from bot.model.messages import ConversationKey, Sender
 from bot.model.states import MOVES, Status
 from bot.store import search
-from bot.store.events import insert_new
+from bot.store.events import forget_oldest, insert_new
 from bot.store.tables import conversations, customers, dialogues, live, moves
 
 NAME = 200  # characters of a customer's name: PostgreSQL refuses a longer one, and with it the message
@@ -123,6 +123,11 @@ def move(
 def tell(connection: Connection, conversation_id: int, kind: str, now: datetime) -> None:
     """Leave a line for open desks: something in this conversation changed."""
     connection.execute(insert(live).values(conversation_id=conversation_id, kind=kind, at=now))
+
+
+def forget_news(connection: Connection, before: datetime) -> None:
+    """Delete lines for open desks that are older: no desk asks for them any more."""
+    forget_oldest(connection, live, at="at", before=before)
 
 
 def dialogue(connection: Connection, conversation_id: int) -> list[dict[str, Any]]:

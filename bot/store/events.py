@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Table,
@@ -124,6 +125,17 @@ def finish(
 
 def forget_before(connection: Connection, before: datetime) -> int:
     """Delete finished events older than `before`; how many."""
-    return connection.execute(
-        delete(events).where(events.c.received_at < before, events.c.state != Inbound.NEW)
-    ).rowcount
+    return forget_oldest(connection, events, at="received_at", before=before, but=events.c.state == Inbound.NEW)
+
+
+def forget_oldest(
+    connection: Connection, table: Table, *, at: str, before: datetime, but: ColumnElement[bool] | None = None
+) -> int:
+    """Delete the rows that were written (column `at`) earlier, `but` some; how many. `table` grows at its end only.
+
+    Read from the oldest row up to the first that is young enough: what is kept, however much, is not looked at.
+    """
+    id_, old = table.c.id, table.c[at] < before
+    young = connection.execute(select(id_).where(~old).order_by(id_).limit(1)).scalar()
+    query = delete(table).where(old) if young is None else delete(table).where(old, id_ < young)
+    return connection.execute(query if but is None else query.where(~but)).rowcount
