@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.flow import handoff
+from bot.flow.scene import take
 from bot.model.dialogue import Ask, PromiseMade, Turn
 from bot.model.errors import Refused
 from bot.model.replies import QuickReply, Reply
@@ -81,6 +82,32 @@ async def test_who_waits_may_still_use_the_bots_buttons(flow: World) -> None:
     assert again == flow.text("status_waiting", number=case.number if case else "", since="11:00")
     assert len(await flow.rows(cases)) == 1
     assert await flow.status() == Status.WAITING
+
+
+async def test_put_back_or_open_again_a_case_is_said_to_wait(flow: World) -> None:
+    """A person had it once: that must not make the bot say that somebody has it now."""
+    agent = await taken(flow)
+    told = [await status_told(flow)]
+    await flow.does(handoff.requeue, agent, "")
+    told.append(await status_told(flow))
+    await flow.does(handoff.claim, agent)
+    await flow.does(handoff.close, agent, Outcome.SOLVED)
+    await flow.delivers()
+    told.append(await status_told(flow))
+    await flow.writes(NOT_YET)
+    told.append(await status_told(flow))
+    assert told == ["taken", "waiting", "closed", "waiting"]
+
+
+async def status_told(flow: World) -> str:
+    """What the engine would be told of the newest case."""
+    await flow.receives(flow.raw(text="Orari", payload="/store_hours"))
+    scene = await flow.db.write(lambda connection: take(connection, flow.way, flow.key()))
+    assert scene
+    await flow.answers()
+    await flow.delivers()
+    status: str = scene.cases[0]["status"]
+    return status
 
 
 async def test_who_no_longer_needs_a_person_goes_back_to_the_bot(flow: World) -> None:

@@ -62,7 +62,7 @@ def take(connection: Connection, way: Way, key: ConversationKey) -> Scene | None
         [
             {
                 "number": case.number,
-                "status": "closed" if case.closed_at else "taken" if case.taken_at else "waiting",
+                "status": "closed" if case.closed_at else "waiting" if case.waiting_since else "taken",
                 "topic": case.topic,
                 "opened_at": case.opened_at.isoformat(),
             }
