@@ -392,6 +392,14 @@ async def hurried(flow: World, monkeypatch: pytest.MonkeyPatch, *raws: RawEvent)
     await flow.delivers()
 
 
+@pytest.mark.parametrize("metadata", ["1700000000000", "9" * 19, "²"])
+async def test_an_echo_with_the_mark_of_another_tool_is_no_trouble(flow: World, metadata: str) -> None:
+    """A mark that looks like the number of a row of ours, and is none that there can be."""
+    await flow.writes("ciao")
+    assert await flow.writes("", kind="echo", ours=True, metadata=metadata) == []
+    assert [row.state for row in await flow.rows(events)] == ["done", "done"]
+
+
 async def test_updates_without_meaning_are_set_aside(flow: World) -> None:
     assert await flow.writes(not_for_us="a channel post") == []
     (row,) = await flow.rows(events)

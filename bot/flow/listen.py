@@ -127,7 +127,7 @@ def note(connection: Connection, way: Way, scene: Scene, incoming: Incoming) -> 
 
 def _echo(connection: Connection, way: Way, conversation: Row[Any], incoming: Incoming, now: datetime) -> None:
     """Our own words proven to have arrived, or a colleague's, written outside this desk."""
-    if incoming.metadata.isdigit() and outgoing.echoed(
+    if incoming.metadata.isdecimal() and outgoing.echoed(
         connection, int(incoming.metadata), conversation.id, incoming.platform_id, now
     ):
         return

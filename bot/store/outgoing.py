@@ -33,6 +33,7 @@ from bot.store.events import NEW
 from bot.store.tables import Time, conversations, events, messages, outgoing
 
 OPEN = (Sending.PENDING, Sending.SENDING, Sending.LATER, Sending.AMBIGUOUS)
+HIGHEST = 2**31 - 1  # a row's number: databases refuse to look for a higher one, which another tool's echo may hold
 
 
 #: An answer that the customer never got, and nobody knows yet; as in its index.
@@ -229,7 +230,9 @@ def not_sent(
 
 
 def echoed(connection: Connection, outgoing_id: int, conversation_id: int, platform_id: str, now: datetime) -> bool:
-    """The platform shows us our own message: it arrived, whatever the call's answer was."""
+    """The platform shows us our own message: it arrived, whatever the call's answer was. False when it is none."""
+    if outgoing_id > HIGHEST:
+        return False
     row = connection.execute(
         select(outgoing).where(outgoing.c.id == outgoing_id, outgoing.c.conversation_id == conversation_id)
     ).first()
