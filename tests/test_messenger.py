@@ -401,6 +401,25 @@ async def test_a_name_where_the_platform_tells_it(platform: Recorder, channel: M
     assert await channel.profile(KEY) == Sender()
 
 
+async def test_a_name_is_not_waited_for_long(
+    platform: Recorder, channel: MessengerChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A platform that takes the question and says nothing must not keep the customer from the first answer."""
+    monkeypatch.setattr("bot.channels.messenger.NAME_WAIT", 0.05)
+    end = asyncio.Event()
+
+    async def hangs(_: Call) -> Answer:
+        await end.wait()
+        return 200, {}
+
+    platform.usually = hangs
+    try:
+        async with asyncio.timeout(5):
+            assert await channel.profile(KEY) == Sender()
+    finally:
+        end.set()
+
+
 USAGE = {
     "X-Business-Use-Case-Usage": json.dumps(
         {"1": [{"type": "messenger", "estimated_time_to_regain_access": 7}, {"type": "pages"}]}

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 PERSONA_NAME = 50  # characters
+NAME_WAIT = 3.0  # seconds for the customer's name: their first answer waits for it, and so do others behind it
 MAX_PAUSE = 60.0  # seconds between tries when the platform is out of reach
 
 
@@ -199,6 +200,12 @@ class MessengerChannel:
 
         The locale needs a permission of its own, and asking without it fails as a whole: the name is asked alone.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NAME_WAIT):
+                return await self._profile(key)
+        return Sender()
+
+    async def _profile(self, key: ConversationKey) -> Sender:
         for fields in ("first_name,last_name,locale", "first_name,last_name"):
             with contextlib.suppress(SendError):
                 person = await self._graph.get(quote(key.chat, safe=""), fields=fields)
