@@ -14,7 +14,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import OperationalError
 
-from bot.channels.base import Abilities, Delivery, Limits, Receive, Sent
+from bot.channels.base import Abilities, Delivery, Limits, Numbering, Receive, Sent
 from bot.flow.answer import answer_next
 from bot.flow.deliver import Delivering
 from bot.flow.receive import receive
@@ -127,6 +127,7 @@ class Platform:
     def __init__(self, name: str = "paper", *, abilities: Abilities = ABILITIES, limits: Limits = PLAIN) -> None:
         self.name, self.limits, self.abilities = name, limits, abilities
         self.static_payloads = frozenset({"/store_hours"})
+        self.numbering: Numbering | None = None
         self.sent: list[Delivery] = []
         self.tried: list[Delivery] = []
         self.problems: list[Exception | None] = []  # for the next calls; None: it arrives

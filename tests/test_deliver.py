@@ -461,8 +461,8 @@ async def test_the_loop_sleeps_while_nothing_can_be_sent(flow: World) -> None:
 
 
 def test_what_a_failure_means() -> None:
-    def means(error: SendError, attempts: int = 1, *, resent: bool = False, echoes: bool = False) -> Any:
-        failure = failure_of(error, attempts, resent, echoes=echoes, now=TUESDAY)
+    def means(error: SendError, attempts: int = 1, *, resent: bool = False, proof: timedelta | None = None) -> Any:
+        failure = failure_of(error, attempts, resent, proof=proof, now=TUESDAY)
         return failure.state, (failure.due_at - TUESDAY).total_seconds(), failure.blocked
 
     assert means(BLOCKED) == (Sending.FAILED, 0, True)
@@ -470,6 +470,6 @@ def test_what_a_failure_means() -> None:
     assert means(SLOW_DOWN, 50) == (Sending.LATER, 30, False)
     assert means(TIME_OUT) == (Sending.AMBIGUOUS, 1, False)
     assert means(TIME_OUT, resent=True) == (Sending.FAILED, 0, False)
-    assert means(TIME_OUT, echoes=True, resent=True) == (Sending.AMBIGUOUS, 20, False)
+    assert means(TIME_OUT, proof=deliver.ECHO_WAIT, resent=True) == (Sending.AMBIGUOUS, 20, False)
     assert [means(REFUSED, n)[1] for n in (1, 2, 7)] == [2, 4, 120]
     assert means(REFUSED, deliver.TRIES)[0] == Sending.FAILED

@@ -536,9 +536,9 @@ async def test_only_rows_whose_lease_ended_are_orphans(db: Database) -> None:
         return list(connection.execute(select(tables.outgoing.c.state).order_by(tables.outgoing.c.id)).scalars())
 
     later = NOW + LEASE + timedelta(seconds=1)
-    await db.write(lambda c: outgoing.orphaned(c, later, everything=False, wait=timedelta(), echoing=[]))
+    await db.write(lambda c: outgoing.orphaned(c, later, everything=False, proofs={}))
     assert await db.read(states) == ["ambiguous", "sending"]
-    await db.write(lambda c: outgoing.orphaned(c, later, everything=True, wait=timedelta(), echoing=[]))
+    await db.write(lambda c: outgoing.orphaned(c, later, everything=True, proofs={}))
     assert await db.read(states) == ["ambiguous", "ambiguous"]
 
 
@@ -596,7 +596,7 @@ async def test_no_turn_reads_a_whole_table(db: Database, plans: list[tuple[str, 
         outgoing.not_sent(connection, out, Sending.LATER, "x", NOW, due_at=NOW)
         outgoing.sent(connection, out, "p", NOW)
         outgoing.next_due(connection)
-        outgoing.orphaned(connection, NOW, everything=False, wait=LEASE, echoing=["paper"])
+        outgoing.orphaned(connection, NOW, everything=False, proofs={"paper": LEASE})
         outgoing.resend_ambiguous(connection, NOW, echoing=["paper"])
         cases.of_customer(connection, to.customer_id)
         cases.latest(connection, to.id)

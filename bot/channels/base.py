@@ -79,6 +79,22 @@ class Sent:
     platform_id: str
 
 
+class Numbering(Protocol):
+    """Of a platform that numbers all messages of all chats in one rising row, and can be asked for a number.
+
+    So it can be found out whether a call arrived that nobody got an answer to. Asking changes and shows nothing.
+    """
+
+    def number(self, payload: Mapping[str, Any]) -> int | None:
+        """The place of what arrived in that row; None where it has none. Never raises."""
+
+    async def holds(self, key: ConversationKey, number: int) -> bool:
+        """Is it a message of this chat, whoever wrote it? Raises SendError."""
+
+    async def held_back(self) -> int:
+        """How many events the platform has not brought yet. Raises SendError."""
+
+
 class Channel(Protocol):
     """One platform. `name` is its registry name and the last part of its webhook's path."""
 
@@ -86,6 +102,7 @@ class Channel(Protocol):
     limits: Limits
     abilities: Abilities
     static_payloads: frozenset[str]  # payloads of buttons set up on the platform (get started, menus)
+    numbering: Numbering | None  # where the platform offers one
 
     def routes(self, receive: Receive) -> list[web.RouteDef]:
         """The webhook's routes. They check the caller, split, store through `receive`, then answer 200."""

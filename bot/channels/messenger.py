@@ -23,7 +23,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.channels import door
-from bot.channels.base import Abilities, Delivery, Limits, Receive, Sent
+from bot.channels.base import Abilities, Delivery, Limits, Numbering, Receive, Sent
 from bot.channels.messenger_check import problems
 from bot.channels.messenger_graph import Graph, MessengerSettings
 from bot.channels.messenger_parse import Ours, parse, split
@@ -72,6 +72,7 @@ class MessengerChannel:
         human_window=timedelta(days=7),
     )
     static_payloads = STATIC_PAYLOADS
+    numbering: Numbering | None = None  # echoes prove what arrived
 
     def __init__(self, settings: MessengerSettings, *, first_pause: float = 1.0) -> None:
         self._settings = settings

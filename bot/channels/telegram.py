@@ -22,11 +22,12 @@ from telegram import Message
 from telegram.error import BadRequest, Conflict, RetryAfter, TelegramError
 
 from bot.channels import door
-from bot.channels.base import Abilities, Delivery, Limits, Receive, Sent
+from bot.channels.base import Abilities, Delivery, Limits, Numbering, Receive, Sent
 from bot.channels.reading import as_dict, as_id, as_int
 from bot.channels.telegram_check import problems
 from bot.channels.telegram_client import connect, seconds, send_error
 from bot.channels.telegram_compose import keyboard_of, photo_of
+from bot.channels.telegram_numbering import TelegramNumbering
 from bot.channels.telegram_parse import ALLOWED_UPDATES, parse, split
 from bot.model.errors import SendError
 from bot.model.messages import Attachment, ConversationKey, Incoming, RawEvent, Sender
@@ -92,6 +93,7 @@ class TelegramChannel:
         self._settings = settings
         self._secret = settings.webhook_secret or _secret_of(settings.token)
         self._bot = connect(settings.token, settings.api_url)
+        self.numbering: Numbering | None = TelegramNumbering(self._bot, settings.token)
         self._files: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._first_pause = first_pause

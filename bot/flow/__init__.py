@@ -24,6 +24,7 @@
     flow/deliver.py      deliver_due                      rows -> platform -> sent, later, ambiguous, failed
     flow/rates.py          LocalRates.room                  not too fast for the chat, nor for the channel
     channels/*.py        Channel.send                     one call to the platform
+    flow/doubt.py        doubts                           did it arrive? the platform is asked, where it can be
     flow/lost.py         lost_answers                     an answer that failed for good brings a person
     flow/teams.py        take_in, change                  the teams in force, from their file or a lead's hand
     flow/sweep.py        sweep                            what time does

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=15)  # renewed while the call runs: a row not renewed for so long was lost with its sender
 ECHO_WAIT = timedelta(seconds=20)  # an echo that proves an ambiguous send comes within this
+LOOK_WAIT = timedelta(seconds=2)  # until the platform is asked for it, where it can be: what customers wrote comes in
 TRIES = 8  # attempts at what provably did not arrive: about five minutes
 AT_ONCE = 64  # calls under way on each channel: a platform that hangs takes no place of another's
 STORE = 0.5  # seconds between tries to keep a result while the store is away
@@ -246,9 +247,8 @@ class Delivering:
 
     async def _not_sent(self, row: Row[Any], channel: Channel | None, error: SendError, began: float) -> None:
         now = self._way.clock()
-        failure = failure_of(
-            error, row.attempts, row.resent, echoes=bool(channel and channel.abilities.echoes), now=now
-        )
+        proof = proof_of(channel) if channel else None
+        failure = failure_of(error, row.attempts, row.resent, proof=proof, now=now)
         self._way.measures.called(row.channel, failure.state, time.perf_counter() - began)
         log.warning("row=%s attempt=%s %s: %s", row.id, row.attempts, failure.state, error.reason)
         if channel and error.everyone and error.retry_after:
@@ -262,14 +262,23 @@ class Delivering:
         await self._keep(work)
 
 
-def failure_of(error: SendError, attempts: int, resent: bool, *, echoes: bool, now: datetime) -> Failure:
+def proof_of(channel: Channel) -> timedelta | None:
+    """How long to wait until it can be found out whether a call arrived; None where it never can."""
+    if channel.abilities.echoes:
+        return ECHO_WAIT
+    return LOOK_WAIT if channel.numbering else None
+
+
+def failure_of(
+    error: SendError, attempts: int, resent: bool, *, proof: timedelta | None, now: datetime
+) -> Failure:
     """What to do about a failed call. Only what provably did not arrive is sent again without a mark."""
     if error.permanent:
         return Failure(Sending.FAILED, str(error), now, blocked=error.reason == "blocked")
     if error.ambiguous:
-        if resent and not echoes:
+        if resent and proof is None:
             return Failure(Sending.FAILED, f"{error}; it may have arrived, twice tried", now)
-        return Failure(Sending.AMBIGUOUS, str(error), now + (ECHO_WAIT if echoes else timedelta(seconds=1)))
+        return Failure(Sending.AMBIGUOUS, str(error), now + (proof or timedelta(seconds=1)))
     if error.retry_after is not None:
         return Failure(Sending.LATER, str(error), now + timedelta(seconds=error.retry_after))
     if attempts >= TRIES:

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, delete, func, select, update
 from bot.dialogue import EngineDown
 from bot.flow import assign, teams, windows
 from bot.flow.clocks import targets_due
-from bot.flow.deliver import ECHO_WAIT
+from bot.flow.deliver import proof_of
+from bot.flow.doubt import doubts
 from bot.flow.lost import lost_answers
 from bot.flow.promise_life import promises_due
 from bot.flow.queue import late_promises
@@ -39,7 +40,7 @@ async def sweep(way: Way, *, everything: bool = False) -> None:
     """Every step once. `everything`: at start, when no other process can be answering or sending."""
     await _lost_calls(way, everything=everything)
     first, then = (teams.fresh, assign.offers, late_promises), (slipped, targets_due, watched, promises_due)
-    for step in (lost_answers, *first, *then, windows.closing, retention):
+    for step in (doubts, lost_answers, *first, *then, windows.closing, retention):
         await step(way)
 
 
@@ -52,6 +53,7 @@ class Sweeping:
         self._way = way
         self._steps: tuple[tuple[Step, float], ...] = (
             (_lost_calls, 2),
+            (doubts, 1),
             (lost_answers, 5),
             (assign.offers, 2),
             (late_promises, 30),
@@ -82,12 +84,14 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
     """Calls whose sender died, and ambiguous ones whose echo did not come."""
     now = way.clock()
     echoing = [name for name, channel in way.channels.items() if channel.abilities.echoes]
+    numbered = [name for name, channel in way.channels.items() if channel.numbering]
+    proofs = {name: wait for name, channel in way.channels.items() if (wait := proof_of(channel))}
 
     def work(connection: Connection) -> bool:
         if everything:
             leases.clear(connection)
-        lost = outgoing.orphaned(connection, now, everything=everything, wait=ECHO_WAIT, echoing=echoing)
-        return outgoing.resend_ambiguous(connection, now, echoing=echoing) or lost
+        lost = outgoing.orphaned(connection, now, everything=everything, proofs=proofs)
+        return outgoing.resend_ambiguous(connection, now, echoing=echoing, but_not=numbered) or lost
 
     if await way.db.write(work):
         way.committed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,7 +40,7 @@ HIGHEST = 2**31 - 1  # a row's number: databases refuse to look for a higher one
 _LOST = and_(outgoing.c.state == literal_column("'failed'"), outgoing.c.answer, outgoing.c.lost_at.is_(None))
 
 
-def _open(table: FromClause) -> ColumnElement[bool]:
+def open_rows(table: FromClause) -> ColumnElement[bool]:
     """Open rows, in the words of their index: SQLite uses it only where it sees that its condition holds."""
     return table.c.state.in_([literal_column(f"'{state}'") for state in OPEN])
 
@@ -49,16 +49,16 @@ def _first() -> ColumnElement[bool]:
     """Open rows that no open row of their conversation stands before."""
     earlier = outgoing.alias("earlier")
     before = exists().where(
-        earlier.c.conversation_id == outgoing.c.conversation_id, earlier.c.id < outgoing.c.id, _open(earlier)
+        earlier.c.conversation_id == outgoing.c.conversation_id, earlier.c.id < outgoing.c.id, open_rows(earlier)
     )
-    return and_(_open(outgoing), ~before)
+    return and_(open_rows(outgoing), ~before)
 
 
 # The three statements that run after every commit are made once: putting them together takes longer than running them.
 _SUPPRESS_TAKEN = (
     update(outgoing)
     .where(
-        _open(outgoing),
+        open_rows(outgoing),
         outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
         outgoing.c.author == Author.BOT,
         exists(
@@ -146,7 +146,14 @@ def claim(
     connection.execute(
         update(outgoing)
         .where(outgoing.c.id.in_(ids))
-        .values(state=Sending.SENDING, lease_until=now + lease, attempts=outgoing.c.attempts + 1, waits=False)
+        .values(
+            state=Sending.SENDING,
+            lease_until=now + lease,
+            attempts=outgoing.c.attempts + 1,
+            waits=False,
+            called_at=now,
+            doubt_since=None,
+        )
     )
     rows = connection.execute(
         select(
@@ -171,7 +178,7 @@ def suppress_bot(connection: Connection, conversation_id: int, why: str, *, befo
     query = update(outgoing).where(
         outgoing.c.conversation_id == conversation_id,
         outgoing.c.author == Author.BOT,
-        _open(outgoing),
+        open_rows(outgoing),
         outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
     )
     if before:
@@ -205,7 +212,8 @@ def begin(connection: Connection, row: Row[Any], now: datetime) -> bool:
     if row.author == Author.BOT and connection.execute(status).scalar() == Status.AGENT:
         not_yet(connection, row, now)  # the next claim suppresses it
         return False
-    return connection.execute(update(outgoing).where(_claimed(row)).values(waits=False)).rowcount == 1
+    changed = connection.execute(update(outgoing).where(_claimed(row)).values(waits=False, called_at=now))
+    return changed.rowcount == 1
 
 
 def not_yet(connection: Connection, row: Row[Any], due_at: datetime) -> None:
@@ -224,7 +232,13 @@ def not_sent(
     connection.execute(
         update(outgoing)
         .where(_claimed(row))
-        .values(state=state, problem=problem, due_at=due_at, lease_until=None)
+        .values(
+            state=state,
+            problem=problem,
+            due_at=due_at,
+            lease_until=None,
+            doubt_since=now if state == Sending.AMBIGUOUS else None,
+        )
     )
     tell(connection, row.conversation_id, "delivery", now)
 
@@ -244,15 +258,16 @@ def echoed(connection: Connection, outgoing_id: int, conversation_id: int, platf
 
 
 def orphaned(
-    connection: Connection, now: datetime, *, everything: bool, wait: timedelta, echoing: Collection[str]
+    connection: Connection, now: datetime, *, everything: bool, proofs: Mapping[str, timedelta]
 ) -> bool:
     """Rows whose sender died are ambiguous: the call may have been made, unless the row still waited for its turn.
-    `wait` leaves time for an echo, on the channels (`echoing`) where there are any. Whether there were such rows.
+    Whether there were such rows.
 
+    `proofs`: channels where it can be found out whether a call arrived, and how long to wait before.
     `everything`: no other process sends (one machine, at start), so every claimed row is an orphan; and nobody
-    listened for echoes until now, so the wait for them begins anew.
+    listened until now, so the wait for a proof begins anew.
     """
-    lost = and_(_open(outgoing), outgoing.c.state == Sending.SENDING)
+    lost = and_(open_rows(outgoing), outgoing.c.state == Sending.SENDING)
     if not everything:
         lost = and_(lost, outgoing.c.lease_until < now)
     changed = _changed(
@@ -262,35 +277,39 @@ def orphaned(
         .values(state=Sending.PENDING, lease_until=None, waits=False),  # the attempt counts on: it is the fence
         now,
     )
-    due = case((_on(echoing), literal(now + wait, Time)), else_=literal(now, Time))
+    due: ColumnElement[Any] = literal(now, Time)
+    for name, wait in proofs.items():
+        due = case((_on([name]), literal(now + wait, Time)), else_=due)
+    doubtful = {"state": Sending.AMBIGUOUS, "problem": "no answer came", "due_at": due, "doubt_since": now}
     changed |= _changed(
         connection,
-        update(outgoing)
-        .where(lost)
-        .values(state=Sending.AMBIGUOUS, problem="no answer came", lease_until=None, due_at=due),
+        update(outgoing).where(lost).values(lease_until=None, **doubtful),
         now,
     )
     if everything:
         connection.execute(
             update(outgoing)
-            .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, _on(echoing))
-            .values(due_at=now + wait)
+            .where(open_rows(outgoing), outgoing.c.state == Sending.AMBIGUOUS, _on(proofs))
+            .values(due_at=due, doubt_since=now)
         )
     return changed
 
 
-def resend_ambiguous(connection: Connection, now: datetime, *, echoing: Collection[str]) -> bool:
+def resend_ambiguous(
+    connection: Connection, now: datetime, *, echoing: Collection[str], but_not: Collection[str] = ()
+) -> bool:
     """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed. Whether
-    there were any.
+    there were any. None of the channels `but_not`: there the platform is asked first (store/doubts.py).
 
     What came on an `echoing` channel until then and is not yet read may be the echo: not before it is. Later events
     do not count, or a customer who writes without a pause would never get the message.
     """
     same_chat = and_(events.c.channel == conversations.c.channel, events.c.chat == conversations.c.chat)
     unread = _on(echoing, same_chat, NEW, events.c.received_at <= outgoing.c.due_at)
+    left = and_(open_rows(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now)
     again = (
         update(outgoing)
-        .where(_open(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now, ~unread)
+        .where(left, ~unread, ~_on(but_not))
         .values(state=case((outgoing.c.resent, Sending.FAILED), else_=Sending.PENDING), resent=True)
     )
     return _changed(connection, again, now)

@@ -213,6 +213,8 @@ outgoing = Table(
     Column("due_at", Time, nullable=False),
     Column("lease_until", Time),
     Column("waits", Boolean, nullable=False, default=False, server_default=false()),  # claimed, its call not begun
+    Column("called_at", Time),  # its last call was not made before then
+    Column("doubt_since", Time),  # since then nobody knows whether that call arrived
     Column("problem", Text),
     Column("platform_id", String(200)),
     Column("created_at", Time, nullable=False),

@@ -23,8 +23,10 @@ Written by `make soak WRITE=1`; what it does to the service is told in
 platforms' record says what reached whom. The engines are light stand-ins that speak the turn protocol: everything else
 is real.
 
-A bot that is killed while a call to Telegram is under way cannot learn whether it arrived: it makes the call again, and
-marks the message. The busier the machine, the longer such a call, and the more kills meet one.
+A bot that is killed while a call to Telegram is under way leaves a row of which nobody knows whether it arrived.
+Telegram numbers a bot's messages in one row, and says for each number whether a chat has it: so the numbers that nobody
+here knows are asked for. That this holds is read (the sources stand in `bot/channels/telegram_numbering.py`), and the
+stand-in for Telegram answers accordingly; that it suffices is measured here.
 """
 
 

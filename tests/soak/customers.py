@@ -97,7 +97,8 @@ class Crowd:
             return self._of_page(customer.chat, PAGE, {"mid": f"m_in{number}", "text": text})
         who = {"id": int(customer.chat), "first_name": "Anna"}
         chat = {**who, "type": "private"}
-        message = {"message_id": number, "date": int(now), "from": {**who, "is_bot": False}, "chat": chat, "text": text}
+        placed = self.platforms.number(customer.chat)
+        message = {"message_id": placed, "date": int(now), "from": {**who, "is_bot": False}, "chat": chat, "text": text}
         return json.dumps({"update_id": number, "message": message}).encode()
 
     def _of_page(self, sender: str, recipient: str, message: dict[str, Any]) -> bytes:
@@ -111,10 +112,15 @@ class Crowd:
 
     async def _deliver(self, platform: str, body: bytes, port: int | None = None) -> None:
         """Until a bot takes it."""
-        for attempt in itertools.count():
-            if await self._post(platform, body, port or random.choice(self.ports)):
-                return
-            await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)] or 0.01)
+        of_telegram = platform == "telegram"
+        self.platforms.held_back += of_telegram
+        try:
+            for attempt in itertools.count():
+                if await self._post(platform, body, port or random.choice(self.ports)):
+                    return
+                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)] or 0.01)
+        finally:
+            self.platforms.held_back -= of_telegram
 
     async def _post(self, platform: str, body: bytes, port: int) -> bool:
         assert self._session

@@ -39,6 +39,7 @@ class Ledger:
     wrong_chat: int = 0
     ambiguous: int = 0  # rows of which nobody knows at the end whether they arrived
     resent: Counter[str] = field(default_factory=Counter)  # marked, by platform
+    asked: int = 0  # of Telegram, whether a chat has a number
     set_aside: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     refused: int = 0
@@ -62,7 +63,7 @@ class Ledger:
 
     def missed(self) -> list[str]:
         """Numbers that were asked for and not reached here; some hang on the machine's speed."""
-        kills, doubled = self.kills.total(), self._by_kill()
+        kills, doubled = self.kills.total(), self.twice["telegram"]
         slowest = max((opened for _, opened in self.starts), default=0.0)
         before, during = self.others
         found = {
@@ -78,12 +79,9 @@ class Ledger:
         said = "; ".join(self.broken()) or "no promise was broken"
         return f"{said}. Not reached: {'; '.join(self.missed())}." if self.missed() else f"{said}."
 
-    def _by_kill(self) -> int:
-        return max(0, self.twice["telegram"] - self.dropped["telegram"])
-
     def lines(self) -> list[tuple[str, str, str]]:
         """What, how much, and what was asked for."""
-        kills, by_kill = self.kills.total(), self._by_kill()
+        kills = self.kills.total()
         slowest = max((opened for _, opened in self.starts), default=0.0)
         from_process = [began for began, _ in self.starts]
         before, during = self.others
@@ -95,11 +93,12 @@ class Ledger:
             ("answered", str(self.answered), "all"),
             ("lost", str(len(self.lost)), "0"),
             ("twice on Messenger", str(self.twice["messenger"]), "0"),
-            ("twice on Telegram after a kill", f"{by_kill} in {kills} kills", "1 in 1,000 kills"),
+            ("twice on Telegram", f"{self.twice['telegram']} in {kills} kills", "1 in 1,000 kills"),
             ("twice without a mark", str(self.unmarked), "0"),
             ("out of order", str(self.out_of_order), "0"),
             ("wrong chat", str(self.wrong_chat), "0"),
             ("ambiguous at the end", str(self.ambiguous), "0"),
+            ("numbers asked for on Telegram", str(self.asked), ""),
             ("marked resends", ", ".join(f"{n} {name}" for name, n in self.resent.items()) or "0", ""),
             ("answers of the platform dropped", ", ".join(f"{n} {name}" for name, n in self.dropped.items()), ""),
             ("first 200 after the port is open, slowest", f"{slowest:.2f} s", f"{FIRST:.0f} s"),
@@ -151,7 +150,7 @@ def reckon(ledger: Ledger, crowd: Crowd, waiting: Waiting) -> None:
     ledger.acknowledged = sum(len(customer.acknowledged) for customer in crowd.customers)
     ledger.delivered_twice = crowd.delivered_twice
     ledger.dropped, ledger.refused = Counter(platforms.dropped), platforms.refused
-    ledger.wrong_chat = platforms.wrong_chat
+    ledger.wrong_chat, ledger.asked = platforms.wrong_chat, platforms.asked
     query = select(outgoing.c.part, outgoing.c.state, outgoing.c.resent, conversations.c.channel, conversations.c.chat)
     rows = waiting.rows(query.join(conversations, conversations.c.id == outgoing.c.conversation_id))
     marked = {found.groups() for row in rows if row.resent and (found := ANSWER.search(row.part["text"]))}

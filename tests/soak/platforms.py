@@ -48,6 +48,9 @@ class Platforms:
     dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     storms: set[str] = field(default_factory=set)  # chats whose sends are refused with 429
     refused: int = 0
+    numbers: dict[int, str] = field(default_factory=dict)  # Telegram's messages of all chats, in one row: their chats
+    asked: int = 0  # after one of these
+    held_back: int = 0  # Telegram's updates that are not taken yet
     echo: Callable[[str, dict[str, Any]], None] = lambda _chat, _message: None
     url: str = ""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -79,19 +82,35 @@ class Platforms:
             if request.transport:
                 request.transport.abort()
 
+    def number(self, chat: str) -> int:
+        """The next of Telegram's one row: a message of this chat, whoever wrote it."""
+        self.numbers[number := next(self._numbers)] = chat
+        return number
+
     async def _telegram(self, request: web.Request) -> web.Response:
-        if request.match_info["method"] != "sendMessage":
-            return web.json_response({"ok": True, "result": True})
+        method = request.match_info["method"]
         asked = await request.post()
+        if method == "editMessageReplyMarkup":
+            there = self.numbers.get(int(str(asked["message_id"]))) == str(asked["chat_id"])
+            self.asked += 1
+            why = "message can't be edited" if there else "message to edit not found"
+            body = {"ok": False, "error_code": 400, "description": f"Bad Request: {why}"}
+            return web.json_response(body, status=400)
+        if method == "getWebhookInfo":
+            info = {"url": "", "has_custom_certificate": False, "pending_update_count": self.held_back}
+            return web.json_response({"ok": True, "result": info})
+        if method != "sendMessage":
+            return web.json_response({"ok": True, "result": True})
         chat, text = str(asked["chat_id"]), str(asked["text"])
         if chat in self.storms:
             self.refused += 1
             why = {"description": f"Too Many Requests: retry after {RETRY}", "parameters": {"retry_after": RETRY}}
             return web.json_response({"ok": False, "error_code": 429, **why}, status=429)
+        number = self.number(chat)
         self._arrives("telegram", chat, text)
         self._drop("telegram", request)
         to = {"id": int(chat), "type": "private", "first_name": "Anna"}
-        message = {"message_id": next(self._numbers), "date": int(time.time()), "chat": to, "text": text}
+        message = {"message_id": number, "date": int(time.time()), "chat": to, "text": text}
         return web.json_response({"ok": True, "result": message})
 
     async def _messenger(self, request: web.Request) -> web.Response:

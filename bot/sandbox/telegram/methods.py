@@ -137,7 +137,7 @@ async def _edit_reply_markup(side: Telegram, params: JSON) -> JSON:
     message = side.history.get((params.get("chat_id", 0), params.get("message_id", 0)))
     if message is None:
         raise BadRequest("message to edit not found")
-    if message["from"]["id"] != side.me()["id"]:
+    if message["from"]["id"] != side.me()["id"] or (params["chat_id"], params["message_id"]) in side.locked:
         raise BadRequest("message can't be edited")
     markup = params.get("reply_markup", {"inline_keyboard": []})
     limits.check_markup(markup)
@@ -264,6 +264,8 @@ def _say(side: Telegram, customer: TelegramCustomer, params: JSON, body: JSON, s
     if markup and any(markup.get("inline_keyboard", [])):
         body = {**body, "reply_markup": markup}
     message = side.new_message(customer, body, sender=side.me())
+    if markup and "inline_keyboard" not in markup:
+        side.locked.add((customer.id, message["message_id"]))
     inline = _inline(markup) if markup else ()
     number, name = str(message["message_id"]), side.me()["first_name"]
     customer.receives(Bubble(number, "bot", side.clock.now(), sender=name, inline=inline, **shown), markup)

@@ -52,6 +52,7 @@ class Telegram(FaultsOnDemand):
         self.customers: dict[int, TelegramCustomer] = {}
         self.callbacks: dict[str, TelegramCustomer] = {}
         self.history: dict[tuple[int, int], JSON] = {}  # (chat, message id) -> Message
+        self.locked: set[tuple[int, int]] = set()  # of these, what moved a reply keyboard: it can't be edited any more
         self.files: dict[str, tuple[str, str]] = {}  # file_id -> (key on the shelf, path of the Bot API)
         self.calls: list[Call] = []
         self.refused: list[Call] = []
