@@ -2,7 +2,7 @@
 
 A customer asks for a person by webhook; the case is offered to an agent, whose browser hears of it on its live stream
 and asks for the page again. The time is from the case's row until the page with it is there. All other open desks hear
-of it too, and mend their lists a little later, as their script does.
+of it too, and mend their lists later, at the pace that the service tells them, as their script does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from aiohttp import ClientTimeout
 from sqlalchemy import select
@@ -25,7 +26,6 @@ from bot.app import utc_now
 from bot.store import tables as t
 
 LIST = "/desk?tab=waiting"
-LAG = 2.0  # seconds within which a list is mended when a case is somebody else's, and between two times (live.js)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class _Desk:
             if self._soon:
                 self._soon.cancel()
 
-    async def _heard(self, news: dict[str, list[int]]) -> None:
+    async def _heard(self, news: dict[str, Any]) -> None:
         if self._browser.agent in news["for"]:
             now = utc_now()
             for conversation in news["in"]:
@@ -97,10 +97,10 @@ class _Desk:
                 if f'id="row-{conversation}"' in page:
                     self.shown.setdefault(conversation, now)
         elif news["moved"] and (self._soon is None or self._soon.done()):
-            self._soon = asyncio.create_task(self._later())
+            self._soon = asyncio.create_task(self._later(news["pace"]))
 
-    async def _later(self) -> None:
-        await asyncio.sleep(max(random.uniform(0, LAG), self._asked + LAG - time.monotonic()))
+    async def _later(self, pace: float) -> None:
+        await asyncio.sleep(max(random.uniform(0, pace), self._asked + pace - time.monotonic()))
         self._asked = time.monotonic()
         await self._browser.page(LIST)
 

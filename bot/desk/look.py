@@ -78,7 +78,7 @@ def desk_of(way: Way, *, secure: bool, proxies: Sequence[Network] = ()) -> Desk:
     )
     pages.globals["company"] = way.teams.company
     nobody()  # now, not at the first sign-in with an unknown login, which would take longer than the others
-    return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way), _shipped(), proxies)
+    return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way, unused=UNUSED), _shipped(), proxies)
 
 
 def _shipped() -> dict[str, Shipped]:

@@ -6,10 +6,10 @@ import json
 
 from aiohttp import web
 
-from bot.desk.live import BREATH, Line, as_event, gathered
-from bot.desk.look import Look, session_ended, signed_in
+from bot.desk.live import Heard
+from bot.desk.look import Look, session_ended
 from bot.model.roles import SEE_EVERY_CASE
-from bot.store import agents, inbox
+from bot.store import agents
 from bot.store.standing import held_by, open_of
 
 
@@ -29,36 +29,38 @@ async def live(look: Look) -> web.StreamResponse:
 
 
 async def _tell(look: Look, response: web.StreamResponse, known: int) -> None:
-    async with look.desk.news.listen() as queue:
+    async with look.desk.news.listen(look.me.id, look.token) as queue:
         await response.write(b"retry: 2000\n\n")
-        missed = await look.way.db.read(lambda connection: inbox.news(connection, known)) if known else []
-        lines: list[Line] | None = missed
+        heard: Heard | None = await look.desk.news.since(known, look.token)
         known_cases = await look.way.db.read(lambda connection: held_by(connection, look.me.id))
-        while lines is not None:
-            # asked each time: a session that was ended, or a new role, counts from this very line on
-            found = await signed_in(look.request)
-            if found is None:
+        while heard is not None:
+            # told each time: a session that was ended, or a new role, counts from this very line on
+            role = heard.roles.get(look.token)
+            if role is None:
                 person = await look.way.db.read(lambda connection: agents.get(connection, look.me.id))
                 out = {"ended": await session_ended(look.request), "gone": not (person and person.active)}
                 await response.write(f"event: out\ndata: {json.dumps(out)}\n\n".encode())
                 return
-            mine = await _for(look, found[0].role, lines, known_cases)
-            await response.write(as_event(mine, look.me.id) if mine else b": still here\n\n")
-            lines = await gathered(queue, BREATH)
+            await response.write(await _event(look, role, heard, known_cases) or b": still here\n\n")
+            heard = await queue.get()
 
 
-async def _for(look: Look, role: str, lines: list[Line], known: set[int]) -> list[Line]:
+async def _event(look: Look, role: str, heard: Heard, known: set[int]) -> bytes:
     """What of the news this role may know: of every case, or only of those that are the person's own.
 
     `known`: which these were so far. A page that still shows a case which is no longer theirs must hear of it once
     more: it asks again, and is closed.
     """
-    about_cases = [line for line in lines if line[1]]  # the others only wake streams up: somebody's session ended
-    if role in SEE_EVERY_CASE or not about_cases:
-        return about_cases
-    among = {line[1] for line in about_cases}
-    theirs = await look.way.db.read(lambda connection: open_of(connection, look.me.id, sorted(among)))
-    told = theirs | known
-    known -= among - theirs
-    known |= theirs
-    return [line for line in about_cases if line[1] in told]
+    sees_all, personal = role in SEE_EVERY_CASE, heard.early or heard.missed
+    if sees_all and not personal:
+        return heard.to_all  # the same bytes for all of them
+    lines = heard.lines_for(look.me.id)
+    if not sees_all and lines:
+        among = {line[1] for line in lines}
+        theirs = await look.way.db.read(lambda connection: open_of(connection, look.me.id, sorted(among)))
+        told = theirs | known
+        known -= among - theirs
+        known |= theirs
+        lines = [line for line in lines if line[1] in told]
+    # what comes after an early word is for everyone: told twice, the page would ask twice
+    return heard.event(lines, me=look.me.id if personal else 0, waiting=heard.waiting if sees_all else 0)

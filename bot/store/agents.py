@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -121,6 +122,16 @@ def session(connection: Connection, token_hash: str, since: datetime) -> Row[Any
         .join(agents, agents.c.id == sessions.c.agent_id)
         .where(sessions.c.token_hash == token_hash, sessions.c.seen_at >= since, agents.c.active)
     ).first()
+
+
+def roles(connection: Connection, token_hashes: Collection[str], since: datetime) -> dict[str, str]:
+    """Session's hash -> role of its person, for those of these sessions that still count."""
+    rows = connection.execute(
+        select(sessions.c.token_hash, agents.c.role)
+        .join(agents, agents.c.id == sessions.c.agent_id)
+        .where(sessions.c.token_hash.in_(token_hashes), sessions.c.seen_at >= since, agents.c.active)
+    )
+    return {row.token_hash: row.role for row in rows}
 
 
 def touch_session(connection: Connection, token_hash: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,9 @@ _last_author = (
 _answered = case((_last_author == Author.AGENT, 1), else_=0)
 _offered = agents.alias("offered")
 _owner_id = case((_c.status == Status.WAITING, cases.c.owner_id), else_=_c.agent_id)
+
+
+_waiting_count = select(func.count()).where(cases.c.counts_since.is_not(None))
 
 
 def _rows() -> Select[Any]:
@@ -221,8 +224,21 @@ def _key(after: str | None) -> list[Any] | None:
 
 def counts(connection: Connection, agent_id: int) -> tuple[int, int, int]:
     """How many wait, how many this agent has, and in how many of these the customer wrote last."""
-    waiting = select(func.count()).where(cases.c.counts_since.is_not(None)).scalar_subquery()
     row = connection.execute(
-        select(waiting, func.count(), func.coalesce(func.sum(1 - _answered), 0)).where(_c.agent_id == agent_id)
+        select(
+            _waiting_count.scalar_subquery(), func.count(), func.coalesce(func.sum(1 - _answered), 0)
+        ).where(_c.agent_id == agent_id)
     ).one()
     return (row[0], row[1], row[2])
+
+
+def waiting(connection: Connection) -> int:
+    """How many wait."""
+    return connection.execute(_waiting_count).scalar_one()
+
+
+def not_waiting(connection: Connection, among: Collection[int]) -> set[int]:
+    """Which of these conversations do not wait."""
+    if not among:
+        return set()
+    return set(connection.execute(select(_c.id).where(_c.id.in_(among), _c.status != Status.WAITING)).scalars())

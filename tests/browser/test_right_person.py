@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
+from bot.desk import live
 from bot.flow.assign import offers
 from bot.store.tables import presence
 from tests.browser.test_desk_screen import Opens, opens, served  # noqa: F401
@@ -80,3 +81,22 @@ async def test_who_wants_it_hears_and_sees_a_new_customer(served: DeskWorld, ope
     await is_there(served, 1)
     await served.asks(sender={"name": "Rosa"})
     await expect(anna.locator("body[data-rang]")).to_have_count(1)
+
+
+async def test_on_a_busy_day_lists_wait_but_nobody_seems_free_who_is_not(
+    served: DeskWorld,  # noqa: F811
+    opens: Opens,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "LISTS", 0.001)  # so many desks that each asks for its list twice an hour
+    first, second = await served.asks("1"), await served.asks("2")
+    anna, bea = await served.agent(), await opens(await served.agent("bea", "Bea Brandt"), "/desk?tab=waiting")
+    await expect(bea.locator("a.row")).to_have_count(2)
+    await bea.evaluate("document.getElementById('rows').dataset.asked = 'no'")  # a mended list does not have it
+    await is_there(served, 2)
+    await anna.posts(f"/desk/c/{first}/take")
+    await expect(bea.locator("a.row")).to_have_count(1)
+    await expect(bea.locator(f"#row-{second}")).to_be_visible()
+    await expect(bea.locator("#tab-waiting .count")).to_have_text("1")
+    await expect(bea).to_have_title("(1) Banco · " + served.flow.way.teams.company)
+    await expect(bea.locator("#rows[data-asked]")).to_have_count(1)

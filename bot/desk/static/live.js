@@ -10,12 +10,15 @@ let line = Promise.resolve();
 let queued = null;
 let timer = null;
 let asked = 0;
+let pace = 2000;
 
 // `changed` is called when the page was mended; without it the page is not mended.
 export function start(changed) {
   const heard = (news) => {
     if (!changed) return;
     latest = Math.max(latest, news.last);
+    pace = news.pace * 1000;
+    if (news.moved && atOnce(news)) changed();
     if (news.for.includes(Number(main().dataset.me)) || news.in.includes(Number(main().dataset.open))) refresh(changed);
     else if (news.moved || news.in.some(listed)) soon(changed);
   };
@@ -49,13 +52,25 @@ function listed(conversation) {
   return document.getElementById(`row-${conversation}`) || document.querySelector("#tab-all[aria-current]");
 }
 
+// What must not wait for the next mending: a customer who seems to be free and is gone, and how many wait.
+function atOnce({ gone, waiting }) {
+  const count = document.querySelector("#tab-waiting .count");
+  if (!count) return false;
+  count.textContent = main().dataset.waiting = waiting;
+  count.classList.toggle("some", waiting > 0);
+  const queue = document.querySelector("#tab-waiting[aria-current]") && !document.getElementById("found");
+  if (queue) gone.forEach((conversation) => document.getElementById(`li-${conversation}`)?.remove());
+  return true;
+}
+
 // The lists may lag a little: on a busy day many desks would otherwise ask for everything many times a second; and by
 // chance, since all of them hear of it in the same moment, and would keep its agent waiting whom the case is for.
+// The service says at what pace, because it knows how many desks are open.
 function soon(changed) {
   timer ??= setTimeout(() => {
     timer = null;
     refresh(changed);
-  }, Math.max(Math.random() * 2000, asked + 2000 - Date.now()));
+  }, Math.max(Math.random() * pace, asked + pace - Date.now()));
 }
 
 // Brings the page up to date; calls during one that is under way lead to one more after it.
