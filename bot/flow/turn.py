@@ -133,15 +133,11 @@ def _keep_turn(
         learned = {name: value for name, value in turn.slots.items() if not _inner(name)}
         messages.learn(connection, conversation.id, learned, message_id, now)
     _speak(connection, way, conversation, turn, incoming, now)
-    handed = conversations.get(connection, conversation.id) or conversation  # told with a hand-off, it is the case's
-    promises.make_of_turn(
-        connection,
-        conversation.id,
-        turn.promises,
-        message_id=message_id,
-        case_id=handed.case_id,
-        now=now,
-    )
+    if turn.promises:
+        handed = conversations.get(connection, conversation.id) or conversation  # told with a hand-off: the case's
+        promises.make_of_turn(
+            connection, conversation.id, turn.promises, message_id=message_id, case_id=handed.case_id, now=now
+        )
     messages.watch(connection, conversation.id, turn.watches, now)
     return f"{turn.intent} {turn.confidence:.2f}{' handoff ' + turn.handoff.reason if turn.handoff else ''}"
 

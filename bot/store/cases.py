@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, desc, func, insert, select, update
 
 from bot.store import search
 from bot.store.tables import agents, cases, moves, packets
@@ -15,6 +15,15 @@ from bot.store.tables import agents, cases, moves, packets
 NOT_OFFERED = {"offered_to": None, "offered_at": None, "offer_until": None, "lead_since": None}
 #: The customer does not wait for a person (any more).
 NOT_WAITING = {**NOT_OFFERED, "waiting_since": None, "counts_since": None}
+
+#: Put together once, since it runs in every turn.
+_OF_CUSTOMER = (
+    select(cases, agents.c.name.label("owner_name"))
+    .outerjoin(agents, agents.c.id == cases.c.owner_id)
+    .where(cases.c.customer_id == bindparam("customer"))
+    .order_by(desc(cases.c.id))
+    .limit(bindparam("most", type_=Integer))
+)
 
 #: No letter that is mistaken for a digit on the phone.
 ALPHABET = "ACDEFGHJKLMNPQRTUVWXY34679"
@@ -80,15 +89,7 @@ def latest(connection: Connection, conversation_id: int) -> Row[Any] | None:
 
 def of_customer(connection: Connection, customer_id: int, limit: int = 5) -> list[Row[Any]]:
     """The customer's cases on every channel, the newest first, with the owner's name."""
-    return list(
-        connection.execute(
-            select(cases, agents.c.name.label("owner_name"))
-            .outerjoin(agents, agents.c.id == cases.c.owner_id)
-            .where(cases.c.customer_id == customer_id)
-            .order_by(desc(cases.c.id))
-            .limit(limit)
-        )
-    )
+    return list(connection.execute(_OF_CUSTOMER, {"customer": customer_id, "most": limit}))
 
 
 def add_packet(connection: Connection, case_id: int, body: dict[str, Any], now: datetime) -> int:

@@ -29,6 +29,14 @@ Arrival = tuple[str, Sequence[RawEvent], datetime]  # one delivery: the channel,
 ROWS = 100  # in one statement
 #: In the words of the index on new events: SQLite uses it only where it sees that its condition holds.
 NEW = events.c.state == literal_column(f"'{Inbound.NEW}'")
+# Put together once, since they run in every turn.
+_NEXT = (
+    select(events)
+    .where(NEW, events.c.channel == bindparam("channel"), events.c.chat == bindparam("chat"))
+    .order_by(events.c.at, events.c.id)
+    .limit(1)
+)
+_FINISH = update(events).where(events.c.id == bindparam("its_id"), NEW)
 
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
@@ -98,12 +106,7 @@ def _row(channel: str, raw: RawEvent, now: datetime, own: bool) -> dict[str, Any
 
 def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:
     """The conversation's oldest event that nobody has worked on yet."""
-    return connection.execute(
-        select(events)
-        .where(NEW, events.c.channel == key.channel, events.c.chat == key.chat)
-        .order_by(events.c.at, events.c.id)
-        .limit(1)
-    ).first()
+    return connection.execute(_NEXT, {"channel": key.channel, "chat": key.chat}).first()
 
 
 def finish(
@@ -115,12 +118,8 @@ def finish(
     problem: str | None = None,
 ) -> bool:
     """Mark an event worked on. False when it already was: then nothing of this turn may be kept."""
-    changed = connection.execute(
-        update(events)
-        .where(events.c.id == event_id, events.c.state == Inbound.NEW)
-        .values(state=state, problem=problem, done_at=now)
-    )
-    return changed.rowcount == 1
+    values = {"state": state, "problem": problem, "done_at": now}
+    return connection.execute(_FINISH, {"its_id": event_id, **values}).rowcount == 1
 
 
 def forget_before(connection: Connection, before: datetime) -> int:

@@ -7,15 +7,27 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, desc, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, desc, insert, select, update
 
 from bot.model.dialogue import Watch
 from bot.model.messages import Incoming
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Author
 from bot.store import search
-from bot.store.conversations import tell
-from bot.store.tables import conversations, facts, messages, watches
+from bot.store.conversations import change, tell
+from bot.store.tables import facts, messages, watches
+
+# Put together once, since they run in every turn.
+_ADD = insert(messages)
+_CHANGE = update(messages).where(messages.c.id == bindparam("its_id"))
+_OFFERED = (
+    select(messages.c.quick_replies, messages.c.author)
+    .where(messages.c.conversation_id == bindparam("conversation"))
+    .order_by(desc(messages.c.id))
+    .limit(bindparam("most", type_=Integer))
+)
+_FORGET = delete(facts).where(facts.c.conversation_id == bindparam("conversation"), facts.c.name == bindparam("fact"))
+_LEARN = insert(facts)
 
 
 def add_incoming(
@@ -45,11 +57,8 @@ def add_incoming(
     )
     if incoming.contact and incoming.contact.own:
         search.phone(connection, conversation_id, incoming.contact.phone)
-    connection.execute(
-        update(conversations)
-        .where(conversations.c.id == conversation_id)
-        .values(last_customer_at=incoming.at, ends_warned=0, last_message_at=now, blocked=False)
-    )
+    wrote = {"last_customer_at": incoming.at, "ends_warned": 0, "last_message_at": now, "blocked": False}
+    change(connection, conversation_id, **wrote)
     return message_id
 
 
@@ -76,7 +85,7 @@ def add_reply(
         image=reply.image,
         at=now,
     )
-    connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(last_message_at=now))
+    change(connection, conversation_id, last_message_at=now)
     return message_id
 
 
@@ -95,7 +104,7 @@ def add_line(
 
 
 def _add(connection: Connection, conversation_id: int, now: datetime, **values: Any) -> int:
-    key = connection.execute(insert(messages).values(conversation_id=conversation_id, **values)).inserted_primary_key
+    key = connection.execute(_ADD, {"conversation_id": conversation_id, **values}).inserted_primary_key
     assert key
     tell(connection, conversation_id, "message", now)
     return int(key[0])
@@ -109,11 +118,8 @@ def understood(
     ranking: Sequence[tuple[str, float]],
 ) -> None:
     """Note on a customer's message what the engine took it for, and what else it could have meant."""
-    connection.execute(
-        update(messages)
-        .where(messages.c.id == message_id)
-        .values(intent=intent, confidence=confidence, ranking=[list(pair) for pair in ranking])
-    )
+    values = {"intent": intent, "confidence": confidence, "ranking": [list(pair) for pair in ranking]}
+    connection.execute(_CHANGE, {"its_id": message_id, **values})
 
 
 def edited(connection: Connection, conversation_id: int, platform_id: str, text: str, now: datetime) -> bool:
@@ -157,12 +163,7 @@ def history(connection: Connection, conversation_id: int, limit: int = 200) -> l
 
 def offered(connection: Connection, conversation_id: int, *, messages_back: int = 20) -> list[list[QuickReply]]:
     """The quick replies of our last messages, the newest message's first."""
-    rows = connection.execute(
-        select(messages.c.quick_replies, messages.c.author)
-        .where(messages.c.conversation_id == conversation_id)
-        .order_by(desc(messages.c.id))
-        .limit(messages_back)
-    )
+    rows = connection.execute(_OFFERED, {"conversation": conversation_id, "most": messages_back})
     ours = (row.quick_replies for row in rows if row.author in (Author.BOT, Author.AGENT))
     return [[QuickReply(**q) for q in quick_replies] for quick_replies in ours if quick_replies]
 
@@ -170,13 +171,12 @@ def offered(connection: Connection, conversation_id: int, *, messages_back: int 
 def learn(connection: Connection, conversation_id: int, slots: dict[str, Any], message_id: int, now: datetime) -> None:
     """Keep what a turn learned, each fact with the message it came from; told again it replaces, None takes it back."""
     for name, value in slots.items():
-        connection.execute(delete(facts).where(facts.c.conversation_id == conversation_id, facts.c.name == name))
+        connection.execute(_FORGET, {"conversation": conversation_id, "fact": name})
         search.learned(connection, conversation_id, name, value)
         if value is None:
             continue
-        connection.execute(
-            insert(facts).values(conversation_id=conversation_id, name=name, value=value, message_id=message_id, at=now)
-        )
+        fact = {"name": name, "value": value, "message_id": message_id, "at": now}
+        connection.execute(_LEARN, {"conversation_id": conversation_id, **fact})
 
 
 def facts_of(connection: Connection, conversation_id: int, since: datetime | None = None) -> list[Row[Any]]:

@@ -54,7 +54,7 @@ def _first() -> ColumnElement[bool]:
     return and_(open_rows(outgoing), ~before)
 
 
-# The three statements that run after every commit are made once: putting them together takes longer than running them.
+# What runs in every turn and after every commit is made once: putting it together takes longer than running it.
 _SUPPRESS_TAKEN = (
     update(outgoing)
     .where(
@@ -79,6 +79,45 @@ _DUE = (
     .order_by(outgoing.c.due_at, outgoing.c.id)
     .limit(bindparam("most", type_=Integer))
 )
+_THESE = outgoing.c.id.in_(bindparam("ids", expanding=True))
+_CLAIM = (
+    update(outgoing)
+    .where(_THESE)
+    .values(
+        state=Sending.SENDING,
+        lease_until=bindparam("until", type_=Time),
+        attempts=outgoing.c.attempts + 1,
+        waits=False,
+        called_at=bindparam("now", type_=Time),
+        doubt_since=None,
+    )
+)
+_CLAIMED = (
+    select(
+        outgoing,
+        conversations.c.channel,
+        conversations.c.chat,
+        conversations.c.last_customer_at,
+        conversations.c.status,
+    )
+    .join(conversations, conversations.c.id == outgoing.c.conversation_id)
+    .where(_THESE)
+    .order_by(outgoing.c.id)
+)
+_ADD = insert(outgoing)
+_SENT = update(outgoing).where(outgoing.c.id == bindparam("its_id"))
+_FIRST_PART = update(messages).where(messages.c.id == bindparam("its_id"), messages.c.platform_id.is_(None))
+_SUPPRESS = (
+    update(outgoing)
+    .where(
+        outgoing.c.conversation_id == bindparam("conversation"),
+        outgoing.c.author == Author.BOT,
+        open_rows(outgoing),
+        outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
+    )
+    .values(state=Sending.SUPPRESSED, problem=bindparam("why"))
+)
+_SUPPRESS_BEFORE = _SUPPRESS.where(outgoing.c.answer, outgoing.c.created_at < bindparam("before", type_=Time))
 _DUE_UNLOCKED = _DUE.with_for_update(skip_locked=True)
 _NEXT_DUE = select(
     func.min(case((outgoing.c.state == Sending.SENDING, outgoing.c.lease_until), else_=outgoing.c.due_at))
@@ -98,7 +137,7 @@ def add(
 ) -> None:
     """Rows for the parts of one message, to be sent in this order. `answer`: the bot's, to what the customer wrote."""
     connection.execute(
-        insert(outgoing),
+        _ADD,
         [
             {
                 "conversation_id": conversation_id,
@@ -143,31 +182,8 @@ def claim(
     ids = list(connection.execute(due, {"now": now, "most": limit}).scalars())
     if not ids:
         return []
-    connection.execute(
-        update(outgoing)
-        .where(outgoing.c.id.in_(ids))
-        .values(
-            state=Sending.SENDING,
-            lease_until=now + lease,
-            attempts=outgoing.c.attempts + 1,
-            waits=False,
-            called_at=now,
-            doubt_since=None,
-        )
-    )
-    rows = connection.execute(
-        select(
-            outgoing,
-            conversations.c.channel,
-            conversations.c.chat,
-            conversations.c.last_customer_at,
-            conversations.c.status,
-        )
-        .join(conversations, conversations.c.id == outgoing.c.conversation_id)
-        .where(outgoing.c.id.in_(ids))
-        .order_by(outgoing.c.id)
-    )
-    return list(rows)
+    connection.execute(_CLAIM, {"ids": ids, "until": now + lease, "now": now})
+    return list(connection.execute(_CLAIMED, {"ids": ids}))
 
 
 def suppress_bot(connection: Connection, conversation_id: int, why: str, *, before: datetime | None = None) -> None:
@@ -175,29 +191,18 @@ def suppress_bot(connection: Connection, conversation_id: int, why: str, *, befo
 
     What is said of a person, a case or a promise is no answer that a newer one replaces.
     """
-    query = update(outgoing).where(
-        outgoing.c.conversation_id == conversation_id,
-        outgoing.c.author == Author.BOT,
-        open_rows(outgoing),
-        outgoing.c.state.in_([Sending.PENDING, Sending.LATER]),
-    )
+    values = {"conversation": conversation_id, "why": why}
     if before:
-        query = query.where(outgoing.c.answer, outgoing.c.created_at < before)
-    connection.execute(query.values(state=Sending.SUPPRESSED, problem=why))
+        connection.execute(_SUPPRESS_BEFORE, {**values, "before": before})
+    else:
+        connection.execute(_SUPPRESS, values)
 
 
 def sent(connection: Connection, row: Row[Any], platform_id: str, now: datetime) -> None:
     """It arrived. The message gets the platform's id of its first part."""
-    connection.execute(
-        update(outgoing)
-        .where(outgoing.c.id == row.id)
-        .values(state=Sending.SENT, platform_id=platform_id, sent_at=now, lease_until=None, problem=None)
-    )
-    connection.execute(
-        update(messages)
-        .where(messages.c.id == row.message_id, messages.c.platform_id.is_(None))
-        .values(platform_id=platform_id or None)
-    )
+    values = {"platform_id": platform_id, "sent_at": now, "lease_until": None, "problem": None}
+    connection.execute(_SENT, {"its_id": row.id, "state": Sending.SENT, **values})
+    connection.execute(_FIRST_PART, {"its_id": row.message_id, "platform_id": platform_id or None})
     tell(connection, row.conversation_id, "delivery", now)
 
 

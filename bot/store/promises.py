@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, or_, select, update
 
 from bot.model.dialogue import PromiseMade
 from bot.model.errors import Refused
@@ -22,6 +22,11 @@ CHANGES = frozenset({(OPEN, KEPT), (OPEN, BROKEN), (OPEN, WITHDRAWN), (BROKEN, K
 _p = promises.c
 #: Who looks after it: whoever has the case, else whoever promised.
 OWNER_ID = func.coalesce(cases.c.owner_id, _p.agent_id)
+_NUMBERED = (
+    select(_p.reference, _p.due_at)
+    .where(_p.conversation_id == bindparam("conversation"), _p.state == OPEN, _p.reference != "")
+    .order_by(_p.id.desc())
+)
 
 
 def make(
@@ -168,8 +173,7 @@ def open_of(connection: Connection, conversation_ids: Sequence[int]) -> list[Row
 
 def numbered(connection: Connection, conversation_id: int) -> list[Row[Any]]:
     """Open promises that the customer knows by a number, newest first: (reference, due_at). Read at every turn."""
-    query = select(_p.reference, _p.due_at).where(_p.conversation_id == conversation_id, _p.state == OPEN)
-    return list(connection.execute(query.where(_p.reference != "").order_by(_p.id.desc())))
+    return list(connection.execute(_NUMBERED, {"conversation": conversation_id}))
 
 
 def of_case(connection: Connection, case_id: int) -> list[Row[Any]]:

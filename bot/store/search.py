@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, desc, exists, insert, select, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, desc, exists, insert, select, union
 
 from bot.store.tables import conversations, search_words
 
@@ -24,17 +24,19 @@ MOST = 8  # words of a query
 CANDIDATES = 2000  # customers looked at for one query: beyond that the query is too short to mean anybody
 _PREFIX = re.compile(r"^(?:\+|00)39(?=\d{6})")
 _w = search_words.c
+_KNOWN = select(_w.word).where(_w.customer_id == bindparam("customer"), _w.kind == bindparam("of_kind"))
+_KEEP = insert(search_words)
 
 
 def keep(connection: Connection, customer_id: int, kind: str, words: Collection[str], *, only: bool = True) -> None:
     """A customer is found by these words from now on; `only`: and no longer by the kind's old ones."""
-    of = and_(_w.customer_id == customer_id, _w.kind == kind)
-    known = set(connection.execute(select(_w.word).where(of)).scalars())
+    known = set(connection.execute(_KNOWN, {"customer": customer_id, "of_kind": kind}).scalars())
     if only and known - set(words):
+        of = and_(_w.customer_id == customer_id, _w.kind == kind)
         connection.execute(delete(search_words).where(of, _w.word.in_(known - set(words))))
     new = [{"customer_id": customer_id, "kind": kind, "word": word} for word in sorted(set(words) - known)]
     if new:
-        connection.execute(insert(search_words), new)
+        connection.execute(_KEEP, new)
 
 
 def learned(connection: Connection, conversation_id: int, name: str, value: Any) -> None:
