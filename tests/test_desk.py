@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Any
 
 import pytest
+from aiohttp import web
 from PIL import Image
 from sqlalchemy import select
 
-from bot.desk import first_agents
+from bot.desk import app, desk_app, first_agents
 from bot.store import agents
 from bot.store.tables import sessions
 from tests.desk_support import AS_SCRIPT, PASSWORD, DeskWorld, png
@@ -199,6 +201,46 @@ async def test_mistakes_are_answered_with_a_sentence(desk: DeskWorld, caplog: An
     said = await anna.posts("/desk/c/999/take", **AS_SCRIPT)
     assert said.status == 404 and '"ok": false' in said.text
     assert not caplog.records
+
+
+async def test_a_browser_that_goes_in_the_middle_of_its_form_is_no_error(
+    desk: DeskWorld, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    anna, answered = await desk.agent(), asyncio.Queue[int]()
+    token = anna.client.session.cookie_jar.filter_cookies(anna.client.make_url("/desk"))["desk_session"].value
+    sorry = app._sorry
+
+    def noted(request: Any, status: int) -> Any:
+        answered.put_nowait(status)
+        return sorry(request, status)
+
+    monkeypatch.setattr(app, "_sorry", noted)
+    served = web.Application()
+    served.add_subapp("/desk", desk_app(desk.flow.way, secure_cookies=False))
+    runner = web.AppRunner(served)  # as it is run: the tests' own server ends a request with its connection
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    _, writer = await asyncio.open_connection(*runner.addresses[0])
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    lines = ("POST /desk/here HTTP/1.1", "Host: x", f"Cookie: desk_session={token}", kind, "Content-Length: 1000")
+    writer.write("\r\n".join([*lines, "", "csrf="]).encode())
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(10):
+        assert await answered.get() == 400
+    await runner.cleanup()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/desk/c/1?before=²", "/desk/audit?before=²", "/desk/audit?person=²", "/desk/live?after=²"],
+)
+async def test_an_address_with_digits_of_another_kind_shows_what_there_is(desk: DeskWorld, path: str) -> None:
+    await desk.asks()
+    lead = await desk.agent("lea", "Lea Lead", "lead")
+    async with lead.client.get(path) as answer:
+        assert answer.status == 200
 
 
 async def test_no_password_and_no_session_word_is_kept_in_clear(desk: DeskWorld) -> None:

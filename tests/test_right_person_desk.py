@@ -250,10 +250,12 @@ async def test_the_file_is_changed_at_the_desk_and_wrongs_are_all_said(desk: Des
     answer = await lead.posts("/desk/teams", {"text": yaml.safe_dump(wrong), "seen": "1"})
     assert answer.status == 400 and "colour" in answer.text and "never open" in answer.text
     assert way.teams.has("technicians") and file.read_text().startswith("# nostro")
-    right = {**TEAMS, "teams": {"care": TEAMS["teams"]["care"]}}  # type: ignore[index]
+    right = {**TEAMS, "company": "Altra", "teams": {"care": TEAMS["teams"]["care"]}}  # type: ignore[index]
     answer = await lead.posts("/desk/teams", {"text": "# nuovo\n" + yaml.safe_dump(right), "seen": "1"})
     assert answer.goes_to == "/desk/teams?done=saved" and not way.teams.has("technicians")
     assert file.read_text().startswith("# nuovo")
+    assert "· Altra</title>" in (await lead.opens("/desk/teams")).text
+    assert "assistente automatico di Altra" in way.texts.say("introduction", "it")
     late = await lead.posts("/desk/teams", {"text": yaml.safe_dump(TEAMS), "seen": "1"})
     assert late.status == 400 and "Nel frattempo" in late.text
     rows = await desk.flow.rows(t.team_files)

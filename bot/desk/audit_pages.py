@@ -12,7 +12,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Row
 
 from bot.desk.deeds import KINDS, deed
-from bot.desk.look import Look
+from bot.desk.look import Look, whole
 from bot.store import agents
 from bot.store import audit as store
 from bot.store.audit import Wanted
@@ -24,11 +24,10 @@ MOST = 10_000  # rows of a table to take away
 async def audit(look: Look) -> web.StreamResponse:
     """The newest rows that are asked for, and a way to older ones."""
     wanted, query = _wanted(look), look.request.query
-    before = query.get("before", "")
-    before_id = int(before) if before.isdigit() and len(before) < 16 else None
+    before = whole(query.get("before", ""), 15)
 
     def read(connection: Connection) -> tuple[list[Row[Any]], list[Row[Any]]]:
-        rows = store.listed(connection, wanted, before=before_id, limit=PAGE + 1)
+        rows = store.listed(connection, wanted, before=before, limit=PAGE + 1)
         return rows, agents.everyone(connection)
 
     rows, everyone = await look.way.db.read(read)
@@ -41,7 +40,7 @@ async def audit(look: Look) -> web.StreamResponse:
         kinds=KINDS,
         wanted=wanted,
         asked=urlencode(asked),
-        paged=before_id is not None,
+        paged=before is not None,
         older=rows[-1].id if more else None,
         days=store.KEEP.days,
     )
@@ -82,7 +81,7 @@ def _wanted(look: Look) -> Wanted:
     query = look.request.query
     person, kind = query.get("person", ""), query.get("kind", "")
     return Wanted(
-        person=int(person) if person.isdigit() and len(person) < 10 else None,
+        person=whole(person),
         case=query.get("case", "").strip().upper()[:16],
         kind=kind if kind in KINDS else "",
     )

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bot.desk.access import may_see
-from bot.desk.look import Look, wants_json
+from bot.desk.look import Look, wants_json, whole
 from bot.store import agents, audit, conversations, presence
 
 LONGEST = 86_400  # seconds: a page says how long nobody moved, and may say anything
@@ -16,10 +16,8 @@ LONGEST = 86_400  # seconds: a page says how long nobody moved, and may say anyt
 
 async def here(look: Look) -> web.StreamResponse:
     """A page reports: `idle` seconds without use, the conversation it shows (`open`), whether one `typing`s."""
-    now, open_, id_ = look.way.clock(), look.text("open"), look.me.id
-    idle = look.text("idle")
-    used_at = now - timedelta(seconds=min(int(idle), LONGEST) if idle.isdigit() and len(idle) < 9 else LONGEST)
-    shown = int(open_) if open_.isdigit() and len(open_) < 10 else None
+    now, id_, idle, shown = look.way.clock(), look.me.id, whole(look.text("idle")), whole(look.text("open"))
+    used_at = now - timedelta(seconds=LONGEST if idle is None else min(idle, LONGEST))
     if shown and not await may_see(look, shown):
         shown = None
     typing, glances = bool(look.text("typing")), look.way.glances

@@ -76,7 +76,6 @@ def desk_of(way: Way, *, secure: bool, proxies: Sequence[Network] = ()) -> Desk:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.globals["company"] = way.teams.company
     nobody()  # now, not at the first sign-in with an unknown login, which would take longer than the others
     return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way, unused=UNUSED), _shipped(), proxies)
 
@@ -153,7 +152,8 @@ def words_for(desk: Desk, request: web.Request) -> Words:
 
 def render(desk: Desk, request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     """A page. Never kept by the browser: after signing out it must not come back."""
-    html = desk.pages.get_template(template).render(w=words_for(desk, request), **values)
+    company = desk.way.teams.company
+    html = desk.pages.get_template(template).render(w=words_for(desk, request), company=company, **values)
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie, Desk-Part"}
     return web.Response(text=html, content_type="text/html", status=status, headers=headers)
 
@@ -211,7 +211,7 @@ async def read_form(request: web.Request) -> dict[str, str | bytes]:
         raise web.HTTPBadRequest
     try:
         posted = await request.clone(client_max_size=MAX_FORM).post()
-    except ValueError:
+    except (ValueError, ConnectionError):  # not a form, or not the whole of it: the browser went away
         raise web.HTTPBadRequest from None
     form: dict[str, str | bytes] = {}
     for name, value in posted.items():
@@ -221,6 +221,11 @@ async def read_form(request: web.Request) -> dict[str, str | bytes]:
         elif isinstance(value, str):
             form.setdefault(name, value)
     return form
+
+
+def whole(text: str, digits: int = 9) -> int | None:
+    """A number that a browser sent as text, None for anything else: what has more digits no row can have."""
+    return int(text) if text.isdecimal() and len(text) <= digits else None
 
 
 def check_origin(request: web.Request) -> None:

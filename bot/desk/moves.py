@@ -6,6 +6,7 @@ Every refusal is a sentence on the same page. The script sends the same forms an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +19,7 @@ from sqlalchemy import Connection
 
 from bot.desk import pass_on, promise_pages
 from bot.desk.cards import window_until
-from bot.desk.look import Look, wants_json
+from bot.desk.look import Look, wants_json, whole
 from bot.desk.pages import OUTCOMES, new_form
 from bot.desk.pictures import NotAPicture, fit_to_send
 from bot.flow import handoff, promises, queue, transfer
@@ -35,6 +36,7 @@ Done = Mapping[str, Any] | None
 
 LONGEST = 8000  # characters of one reply: more is a paste by mistake
 TYPING_EVERY = timedelta(seconds=4)  # platforms show "typing" for some seconds
+TYPING_PATIENCE = 5.0  # seconds; nobody waits for it
 
 #: Sentences for what bot.flow.handoff refuses.
 _REFUSED = {
@@ -164,11 +166,11 @@ async def note(look: Look) -> web.StreamResponse:
 
 async def retry(look: Look) -> web.StreamResponse:
     """Try a failed send again."""
-    outgoing_id = look.text("outgoing")
+    outgoing_id = whole(look.text("outgoing")) or 0
 
     def work(connection: Connection, id_: int) -> Done:
         opened = conversations.get(connection, id_)
-        row = inbox.failed_row(connection, int(outgoing_id) if outgoing_id.isdigit() else 0, id_)
+        row = inbox.failed_row(connection, outgoing_id, id_)
         if opened is None or row is None:
             raise Refused("no such row")
         if row.author == Author.AGENT and (opened.status != Status.AGENT or opened.agent_id != look.me.id):
@@ -194,7 +196,9 @@ async def typing(look: Look) -> web.StreamResponse:
     if opened and channel and opened.status == Status.AGENT and opened.agent_id == look.me.id:
         handle = await look.way.db.read(lambda connection: agents.handle(connection, look.me, channel.name))
         speaker = handoff.speaker_of(look.way, look.me, handle)
-        await asyncio.wait_for(channel.typing(ConversationKey(opened.channel, opened.chat), speaker), 5)
+        with contextlib.suppress(TimeoutError):
+            key = ConversationKey(opened.channel, opened.chat)
+            await asyncio.wait_for(channel.typing(key, speaker), TYPING_PATIENCE)
     return web.Response(status=204)
 
 

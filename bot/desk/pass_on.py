@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection, Row
 
-from bot.desk.look import Look
+from bot.desk.look import Look, whole
 from bot.flow import transfer
 from bot.model.errors import Refused
 from bot.model.roles import OVERSEERS
@@ -54,9 +54,10 @@ def asks_in(connection: Connection, look: Look, conversation_id: int) -> dict[st
 
 
 def _person(to: str) -> int:
-    if not (to.startswith("p") and to[1:].isdigit() and len(to) < 11):
+    person = whole(to.removeprefix("p")) if to.startswith("p") else None
+    if person is None:
         raise Refused("nobody")
-    return int(to[1:])
+    return person
 
 
 def _holder(connection: Connection, look: Look, conversation_id: int) -> Row[Any]:

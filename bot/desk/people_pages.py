@@ -10,7 +10,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Row, select
 
 from bot.desk import leaving, people
-from bot.desk.look import Look
+from bot.desk.look import Look, whole
 from bot.desk.passwords import SHORTEST, matches_aside
 from bot.desk.pictures import NotAPicture
 from bot.model.errors import Refused
@@ -97,9 +97,7 @@ async def _changed(look: Look, person: Row[Any], what: str) -> None:
     elif what == "role":
         await leaving.set_role(way, id_, look.text("role"), by=look.me)
     else:
-        to = look.text("to")
-        to_id = int(to) if to.isdigit() and len(to) < 10 else None
-        await leaving.set_active(way, id_, active=what == "in", by=look.me, to=to_id)
+        await leaving.set_active(way, id_, active=what == "in", by=look.me, to=whole(look.text("to")))
 
 
 async def _people(

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bot.desk.look import Look
+from bot.desk.look import Look, whole
 from bot.flow import teams as teams_
 from bot.model.errors import Refused
 from bot.model.roles import OVERSEERS
@@ -25,11 +25,11 @@ async def teams(look: Look) -> web.StreamResponse:
 
 async def save(look: Look) -> web.StreamResponse:
     """A new text of the file, if all of it is right: every mistake is named at once."""
-    text, seen = look.text("text") + "\n", look.text("seen")
+    text, seen = look.text("text") + "\n", whole(look.text("seen"))
     try:
         if len(text) > LONGEST_FILE:
             raise ValueError("teams.yml: too long")
-        written = await teams_.change(look.way, text, look.me.id, seen=int(seen) if seen.isdigit() else -1)
+        written = await teams_.change(look.way, text, look.me.id, seen=-1 if seen is None else seen)
     except ValueError as error:
         return await _page(look, problem=str(error), text=text)
     except Refused as refused:
@@ -39,18 +39,18 @@ async def save(look: Look) -> web.StreamResponse:
 
 async def person(look: Look) -> web.StreamResponse:
     """What one person knows, and how many customers they can have at a time."""
-    id_, capacity = look.number("id"), look.text("capacity")
+    id_, capacity = look.number("id"), whole(look.text("capacity"))
     chosen = [team.key for team in look.way.teams.all if look.text(f"team_{team.key}")]
     spoken = [language for language in look.way.teams.languages if look.text(f"language_{language}")]
     topics = sorted(set(look.text("topics").split()))[:50]
-    if not capacity.isdigit() or len(capacity) > 3 or int(capacity) > MOST:
+    if capacity is None or capacity > MOST:
         return await _page(look, problem=look.words("teams.bad_person"))
 
     def work(connection: Connection) -> bool:
         found = agents.get(connection, id_)
         if found is None:
             return False
-        new = {"teams": chosen, "languages": spoken, "topics": topics, "capacity": int(capacity)}
+        new = {"teams": chosen, "languages": spoken, "topics": topics, "capacity": capacity}
         old = {name: getattr(found, name) for name in new}
         changed: dict[str, Any] = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
         if changed:

@@ -43,6 +43,7 @@ async def fresh(way: Way) -> None:
         return
     try:
         way.teams = teams_from(found.text)
+        way.texts = way.texts.about(company=way.teams.company)
     except ValueError as error:  # written by a newer program, perhaps: the teams of before are better than none
         log.error("%s", error)
     way.teams_version = found.id

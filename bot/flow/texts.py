@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ class Texts:
         odd = self._texts["it"].keys() ^ self._texts["en"].keys()
         if odd:
             raise ValueError(f"{folder.name}/: only one language has {', '.join(sorted(odd))}")
+
+    def about(self, **always: str) -> Texts:
+        """The same texts, with other names filled in."""
+        other = copy(self)
+        other._always = {**self._always, **always}
+        return other
 
     def say(self, key: str, language: str, **values: Any) -> str:
         """The text, filled in. Raises KeyError for an unknown key or a value that is missing."""
