@@ -49,6 +49,7 @@ def everything(connection: Connection) -> None:
             lists.listed(connection, tab, ME, lead=lead, after=first.after)
     ids = [row.id for row in first.rows]
     lists.counts(connection, ME)
+    lists.offered(connection, ME)
     inbox.latest(connection)
     inbox.news(connection, 100)
     promises.next_of(connection, ids)

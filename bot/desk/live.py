@@ -48,6 +48,7 @@ class Heard:
     pace: float  # seconds between two times that a desk asks for its lists
     early: bool = False  # told to those whom it is for, before everyone hears of it
     missed: bool = False  # told to one who comes back
+    cut: bool = False  # so much was missed that these lines are not all of it
 
     @cached_property
     def to_all(self) -> bytes:
@@ -60,16 +61,17 @@ class Heard:
 
     def event(self, lines: Sequence[Line], *, me: int = 0, waiting: int = 0) -> bytes:
         """Server-sent: the newest id, which conversations changed, whether one was moved, whether they are for `me`."""
-        if not lines:
+        if not lines and not self.cut:
             return b""
         # a browser that comes back asks for what is newer than the last id: it must not pass over what is still to come
-        last = 0 if self.early else max(line for line, _, _ in lines)
+        last = 0 if self.early else max((line for line, _, _ in lines), default=0)
         among = {one for _, one, _ in lines}
         data = {
             "last": last,
             "in": sorted(among),
             "moved": any(kind == "move" or kind.startswith("offer") for _, _, kind in lines),
             "for": [me] if any(kind in _for(me) for _, _, kind in lines) else [],
+            "all": self.cut,
             "gone": sorted(among & self.gone),
             "waiting": waiting,
             "pace": self.pace,
@@ -127,7 +129,7 @@ class News:
 
         def read(connection: Connection) -> Heard:
             lines = inbox.news(connection, known) if known else []
-            return replace(self._heard(connection, lines, [token]), missed=True)
+            return replace(self._heard(connection, lines, [token]), missed=True, cut=len(lines) == inbox.NEWS)
 
         return await self._way.db.read(read)
 

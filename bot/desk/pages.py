@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 
 from bot.desk.cards import packet_view, read_card, row_view, window_view
 from bot.desk.clocks import clocks_view
-from bot.desk.look import Look
+from bot.desk.look import Look, whole
 from bot.desk.route import read_route, route_view
 from bot.desk.timeline import timeline
 from bot.model.roles import OVERSEERS, SEE_EVERY_CASE
@@ -104,6 +104,7 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
         "query": query,
         "may_search": look.me.role in SEE_EVERY_CASE,
         "closing": len(closing),
+        "offers": lists_.offered(connection, look.me.id) if look.me.role in SEE_EVERY_CASE else [],
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
         "aims": targets.nearest(connection, [row.in_hand for row in listed.rows if row.in_hand]),
         "overdue": promises.overdue(connection, None if lead else look.me.id, look.way.clock()),
@@ -128,10 +129,8 @@ def _closing(connection: Connection, look: Look, *, lead: bool) -> list[int]:
 
 
 def _read_conversation(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:
-    before = look.request.query.get("before", "")
-    rows, older = inbox.thread(
-        connection, opened.id, before=int(before) if before.isdigit() and len(before) < 10 else None
-    )
+    before = whole(look.request.query.get("before", ""))
+    rows, older = inbox.thread(connection, opened.id, before=before)
     moves = cases.moves_of(connection, opened.id)
     if older:
         moves = [move for move in moves if move.at >= rows[0].at]
@@ -141,7 +140,7 @@ def _read_conversation(connection: Connection, look: Look, opened: Row[Any]) -> 
         "open": opened,
         "thread": rows,
         "older": rows[0].id if older else None,
-        "newer": bool(before),
+        "newer": before is not None,
         "moves": moves,
         "sendings": inbox.deliveries(connection, [row.id for row in rows]),
         "card": read_card(connection, opened),

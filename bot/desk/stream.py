@@ -7,7 +7,7 @@ import json
 from aiohttp import web
 
 from bot.desk.live import Heard
-from bot.desk.look import Look, session_ended
+from bot.desk.look import Look, session_ended, whole
 from bot.model.roles import SEE_EVERY_CASE
 from bot.store import agents
 from bot.store.standing import held_by, open_of
@@ -20,7 +20,7 @@ async def live(look: Look) -> web.StreamResponse:
     )
     after = look.request.headers.get("Last-Event-ID") or look.request.query.get("after", "0")
     await response.prepare(look.request)
-    known = int(after) if after.isdigit() and len(after) < 16 else 0
+    known = whole(after, 15) or 0
     try:
         await _tell(look, response, known)
     except ConnectionError:

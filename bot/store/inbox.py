@@ -12,6 +12,8 @@ from bot.store.tables import agents, conversations, customers, live, messages, m
 
 _c = conversations.c
 
+NEWS = 500  # live lines read in one go
+
 
 def conversation(connection: Connection, conversation_id: int) -> Row[Any] | None:
     """A conversation with its customer's name and its owner's."""
@@ -118,7 +120,7 @@ def latest(connection: Connection) -> int:
     return connection.execute(select(func.max(live.c.id))).scalar() or 0
 
 
-def news(connection: Connection, after: int, limit: int = 500) -> list[tuple[int, int, str]]:
+def news(connection: Connection, after: int, limit: int = NEWS) -> list[tuple[int, int, str]]:
     """(line, conversation, kind) of what changed after a line, oldest first."""
     rows = connection.execute(
         select(live.c.id, live.c.conversation_id, live.c.kind).where(live.c.id > after).order_by(live.c.id).limit(limit)

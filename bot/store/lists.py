@@ -147,6 +147,13 @@ def found(connection: Connection, query: str) -> list[Row[Any]]:
     return chosen(connection, connection.execute(ids.limit(SHOWN)).scalars().all()) if ids is not None else []
 
 
+def offered(connection: Connection, agent_id: int) -> list[int]:
+    """The conversations that are offered to this person, in the order of the queue."""
+    k = cases.c
+    mine = select(k.conversation_id).where(k.offered_to == agent_id, k.counts_since.is_not(None))
+    return list(connection.execute(mine.order_by(k.counts_since, k.waiting_since, k.id).limit(SHOWN)).scalars())
+
+
 def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSelect[Any]:
     """Places in the queue: offered to this person, then for a lead those nobody took, then all others.
 

@@ -73,9 +73,11 @@ async def test_a_closing_window_comes_up_by_itself(served: DeskWorld, opens: Ope
     await expect(anna.locator(".line.system").last).to_contain_text("La finestra si chiude")
 
 
+@pytest.mark.parametrize("where", ["", "?tab=mine", "?q=nessuno", "/promises"])
 async def test_a_new_customer_rings_and_shows_a_notification_without_words(
     served: DeskWorld,  # noqa: F811
     opens: Opens,  # noqa: F811
+    where: str,
 ) -> None:
     anna = await opens(await served.agent(), "/desk/me", permissions=["notifications"])
     await anna.context.add_init_script(
@@ -84,14 +86,19 @@ async def test_a_new_customer_rings_and_shows_a_notification_without_words(
         window.shown = [];
         window.Notification = class { static permission = "granted"; constructor(text) { window.shown.push(text); } };
         const Real = window.AudioContext;
-        window.AudioContext = class extends Real { constructor() { super(); window.rang = true; } };"""
+        const rang = () => { document.documentElement.dataset.rang = "yes"; };
+        window.AudioContext = class extends Real { constructor() { super(); rang(); } };"""
     )
-    await anna.goto(anna.url.removesuffix("/me"))
+    await anna.goto(anna.url.removesuffix("/me") + where)
     await is_there(served, 1)
+    while await anna.evaluate("sessionStorage.getItem('offers')") is None:  # what was there before is no news
+        await anna.wait_for_timeout(20)
     await served.asks(text="un segreto", sender={"name": "Rosa Bianchi"})
-    await expect(anna.locator("a.row[data-offered]")).to_have_count(1)
-    assert await anna.evaluate("window.rang") is True
+    await expect(anna.locator("html[data-rang]")).to_have_count(1)
     assert await anna.evaluate("window.shown") == ["C'è un cliente per te"]
+    if where == "?tab=mine":
+        await anna.click("#offers a")
+        await expect(anna.locator("#take")).to_be_visible()
 
 
 async def test_on_a_phone_nothing_is_wider_than_the_screen(served: DeskWorld, opens: Opens) -> None:  # noqa: F811

@@ -1,6 +1,6 @@
 // A sound and the browser's own notification for a customer who is offered to this person: only if they asked for it.
 const KEY = "bell";
-let known = null;
+const KNOWN = "offers"; // of this tab: what it has already rung for, also on the page before
 
 const wanted = () => {
   try {
@@ -19,6 +19,7 @@ export function choose() {
     localStorage.setItem(KEY, box.checked ? "yes" : "no");
     if (!box.checked) return;
     ring();
+    ask();
     if ("Notification" in window) await Notification.requestPermission();
   });
 }
@@ -39,21 +40,47 @@ function ring() {
 }
 
 // Called whenever the page was brought up to date: what is offered now and was not before?
-export function look() {
-  const rows = [...document.querySelectorAll("#rows a.row[data-offered]")];
-  const now = new Set(rows.map((row) => row.id));
-  const news = known && rows.filter((row) => !known.has(row.id));
-  known = now;
-  if (!news?.length || !wanted()) return;
+export function look(page = document.getElementById("content")) {
+  const now = (page.dataset.offers || "").split(" ").filter(Boolean);
+  const known = kept() ?? now;
+  const news = now.filter((one) => !known.includes(one));
+  keep(now);
+  if (!news.length || !wanted()) return;
   ring();
   if (document.hidden && "Notification" in window && Notification.permission === "granted") {
-    for (const row of news) {
+    for (const one of news) {
       // not what the customer wrote: a notification is read by whoever passes by
-      const shown = new Notification(document.body.dataset.offered, { tag: row.id });
+      const shown = new Notification(document.body.dataset.offered, { tag: `row-${one}` });
       shown.onclick = () => {
         window.focus();
-        row.click();
+        location.assign(`/desk/c/${one}?tab=waiting`);
       };
     }
+  }
+}
+
+// On a page that has no lists, or shows an old part of them.
+export async function ask() {
+  if (!wanted()) return;
+  const answer = await fetch("/desk", { headers: { "Desk-Part": "yes" } }).catch(() => null);
+  if (!answer?.ok) return; // signed out: the live stream says so
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("content");
+  if (fresh) look(fresh);
+}
+
+// null: this tab has not looked yet, and what is there already is no news
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KNOWN));
+  } catch {
+    return null;
+  }
+}
+
+function keep(offers) {
+  try {
+    sessionStorage.setItem(KNOWN, JSON.stringify(offers));
+  } catch {
+    // a browser that keeps nothing cannot tell what is new: it stays silent
   }
 }

@@ -80,7 +80,9 @@ here.start();
 bell.choose();
 keys.start(() => document.getElementById("flip") && flip());
 const mended = content.classList.contains("desk") && !content.hasAttribute("data-still");
-live.start(mended ? changed : null);
+live.start(mended ? changed : null, bell.ask);
+if (mended) bell.look();
+else bell.ask();
 if (content.classList.contains("desk")) {
   forms.restore();
   forms.watch(() => live.refresh(changed));
@@ -101,7 +103,6 @@ if (content.classList.contains("desk")) {
   else toEnd();
   document.querySelector("#rows [aria-current]")?.scrollIntoView({ block: "nearest" });
   headline();
-  bell.look();
   setInterval(clocks, 15000);
   const address = new URL(location.href);
   if (address.searchParams.has("notice")) {

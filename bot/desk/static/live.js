@@ -12,14 +12,16 @@ let timer = null;
 let asked = 0;
 let pace = 2000;
 
-// `changed` is called when the page was mended; without it the page is not mended.
-export function start(changed) {
+// `changed` is called when the page was mended; without it the page is not mended, and `mine` is called when something
+// is new for this person.
+export function start(changed, mine) {
   const heard = (news) => {
-    if (!changed) return;
+    const own = news.all || news.for.includes(Number(document.body.dataset.me));
+    if (!changed) return own && mine();
     latest = Math.max(latest, news.last);
     pace = news.pace * 1000;
     if (news.moved && atOnce(news)) changed();
-    if (news.for.includes(Number(main().dataset.me)) || news.in.includes(Number(main().dataset.open))) refresh(changed);
+    if (own || news.in.includes(Number(main().dataset.open))) refresh(changed);
     else if (news.moved || news.in.some(listed)) soon(changed);
   };
   if (channel) channel.onmessage = (event) => (event.data.out ? over(event.data.out) : heard(event.data));
