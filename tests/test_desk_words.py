@@ -44,7 +44,7 @@ def test_the_language_is_the_browser_s(accept: str, language: str) -> None:
 
 def test_times_are_said_the_way_people_say_them() -> None:
     w = words()
-    spans = {0: "ora", 59: "59 min", 60: "1 h", 65: "1 h 05", 11 * 60 + 5: "11 h", 3 * 1440: "3 g"}
+    spans = {0: "<1 min", 59: "59 min", 60: "1 h", 65: "1 h 05", 11 * 60 + 5: "11 h", 3 * 1440: "3 g"}
     assert {minutes: w.span(timedelta(minutes=minutes)) for minutes in spans} == spans
     assert w.at(NOW) == "oggi, 11:00"  # in Rome
     assert w.day(NOW - timedelta(days=1)) == "ieri" and words("en").day(NOW + timedelta(days=1)) == "tomorrow"

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientPayloadError
 from sqlalchemy import Connection, event
 
+from bot.desk import moves
 from bot.model.errors import SendError
 from bot.store import conversations, inbox, lists, messages
 from bot.store import tables as t
@@ -57,6 +58,11 @@ async def test_taking_twice_oneself_is_no_mistake(desk: DeskWorld) -> None:
     anna, conversation = await taken(desk)
     again = await anna.posts(f"/desk/c/{conversation}/take", **AS_SCRIPT)
     assert json.loads(again.text)["ok"] and len(await desk.flow.rows(t.moves)) == 2
+
+
+async def test_the_own_face_in_a_greeting_takes_little_room_at_the_desk(desk: DeskWorld) -> None:
+    anna, conversation = await taken(desk)
+    assert '<img class="picture portrait" src="/people/' in (await anna.opens(f"/desk/c/{conversation}")).text
 
 
 async def test_a_reply_is_delivered_with_the_name_and_once_per_form(desk: DeskWorld) -> None:
@@ -284,6 +290,23 @@ async def test_typing_is_shown_to_the_customer_now_and_then(desk: DeskWorld) -> 
     assert desk.flow.platform.typed == [desk.flow.key()] * 2
 
 
+async def test_a_platform_that_hangs_while_somebody_types_is_no_error(
+    desk: DeskWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    anna, conversation = await taken(desk)
+    monkeypatch.setattr(moves, "TYPING_PATIENCE", 0.01)
+    monkeypatch.setattr(desk.flow.platform, "typing", lambda *_: asyncio.Event().wait())
+    assert (await anna.posts(f"/desk/c/{conversation}/typing")).status == 204
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_retry_of_what_no_row_can_be_is_answered_with_a_sentence(desk: DeskWorld) -> None:
+    anna, conversation = await taken(desk)
+    for made_up in ("²", "9" * 30):
+        answer = await anna.posts(f"/desk/c/{conversation}/retry", {"outgoing": made_up}, **AS_SCRIPT)
+        assert (answer.status, json.loads(answer.text)["ok"]) == (200, False)
+
+
 async def test_the_live_stream_tells_what_changed_and_ends_with_the_session(desk: DeskWorld) -> None:
     anna, conversation = await taken(desk)
     latest = await desk.flow.db.read(inbox.latest)
@@ -306,6 +329,16 @@ async def test_who_comes_back_to_the_stream_hears_what_was_missed(desk: DeskWorl
     await desk.flow.writes("novità?")
     async with anna.client.get("/desk/live", headers={"Last-Event-ID": "1"}) as stream, asyncio.timeout(10):
         assert f'"in": [{conversation}]'.encode() in await stream.content.readuntil(b"}\n")
+
+
+async def test_who_was_away_for_long_is_told_to_look_anew(desk: DeskWorld) -> None:
+    anna, conversation = await taken(desk)
+    now = desk.flow.clock()
+    line = {"conversation_id": conversation, "kind": "message", "at": now}
+    await desk.flow.db.write(lambda c: c.execute(t.live.insert(), [line] * (inbox.NEWS + 50)))
+    async with anna.client.get("/desk/live", headers={"Last-Event-ID": "1"}) as stream, asyncio.timeout(10):
+        event = (await stream.content.readuntil(b"}\n")).decode()
+    assert json.loads(event.split("data: ")[1])["all"] is True
 
 
 async def test_after_the_platform_s_window_nothing_is_promised(desk: DeskWorld) -> None:

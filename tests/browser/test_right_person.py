@@ -70,6 +70,14 @@ async def test_a_pause_is_one_click_and_nothing_comes(served: DeskWorld, opens: 
     await expect(anna.locator("a.row[data-offered]")).to_have_count(1)
 
 
+async def test_a_pause_that_did_not_reach_the_desk_is_said(served: DeskWorld, opens: Opens) -> None:  # noqa: F811
+    anna = await opens(await served.agent(), "/desk")
+    await anna.route("**/desk/me/pause", lambda route: route.fulfill(body="<html>"))
+    await anna.click("#pause button")
+    await expect(anna.locator("#notice")).to_contain_text("manca la connessione")
+    await expect(anna.locator("#pause button")).to_have_attribute("aria-pressed", "false")
+
+
 async def test_who_wants_it_hears_and_sees_a_new_customer(served: DeskWorld, opens: Opens) -> None:  # noqa: F811
     anna = await opens(await served.agent(), "/desk/me")
     await anna.evaluate("localStorage.setItem('bell', 'yes')")

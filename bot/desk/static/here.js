@@ -1,5 +1,7 @@
 // Tells the desk that this page is open and used, which conversation it shows and whether someone types in it.
 // Who does not report, or whose desk nobody has touched for a while, is given no new customers.
+import { say } from "./forms.js";
+
 const EVERY = 20000;
 const TYPES = 8000; // a pause in writing this long is its end
 let used = Date.now();
@@ -47,13 +49,23 @@ export function start() {
   pause();
 }
 
+// Who believes to be paused and is not would be given customers.
+async function post(address, body) {
+  try {
+    return await (await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } })).json();
+  } catch {
+    return { ok: false, notice: document.body.dataset.unreached };
+  }
+}
+
 function pause() {
   const form = document.getElementById("pause");
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-    const { paused } = await answer.json();
+    const said = await post(form.action, body);
+    if (!said.ok) return say(said.notice, true);
+    const { paused } = said;
     const button = form.querySelector("button");
     form.elements.paused.value = paused ? "no" : "yes";
     button.setAttribute("aria-pressed", String(paused));
