@@ -29,7 +29,7 @@ from bot.store.migrate import migrate
 
 FOLDER = DATA / "desks"
 PERSON = "operatore"  # what a customer writes to get a person from the engine's stand-in
-LONGEST = 150.0  # seconds for one database: who measures must not hang
+LONGEST = 240.0  # seconds for one database: who measures must not hang
 REPORTS = 20.0  # seconds between two reports of an open page (here.js)
 
 

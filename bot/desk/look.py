@@ -23,6 +23,7 @@ from bot.desk.attempts import Attempts, Network, address_of
 from bot.desk.live import News
 from bot.desk.passwords import AT_ONCE, nobody
 from bot.desk.pictures import MAX_BYTES
+from bot.desk.rows import Rows
 from bot.desk.words import FOLDER, Words, language_of
 from bot.flow.texts import Texts
 from bot.flow.way import Way
@@ -53,6 +54,7 @@ class Desk:
     pages: Environment
     attempts: Attempts
     news: News
+    rows: Rows
     shipped: Mapping[str, Shipped]
     proxies: Sequence[Network] = ()  # whose word about where a request comes from is believed
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -77,7 +79,8 @@ def desk_of(way: Way, *, secure: bool, proxies: Sequence[Network] = ()) -> Desk:
         lstrip_blocks=True,
     )
     nobody()  # now, not at the first sign-in with an unknown login, which would take longer than the others
-    return Desk(way, secure, Texts(FOLDER), pages, Attempts(), News(way, unused=UNUSED), _shipped(), proxies)
+    news = News(way, unused=UNUSED)
+    return Desk(way, secure, Texts(FOLDER), pages, Attempts(), news, Rows(pages), _shipped(), proxies)
 
 
 def _shipped() -> dict[str, Shipped]:

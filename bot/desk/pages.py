@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from bot.desk.cards import packet_view, read_card, row_view, window_view
+from bot.desk.cards import packet_view, read_card, window_view
 from bot.desk.clocks import clocks_view
 from bot.desk.look import Look, whole
 from bot.desk.route import read_route, route_view
@@ -20,6 +21,7 @@ from bot.model.windows import notice
 from bot.store import cases, inbox, promises, targets, windows
 from bot.store import lists as lists_
 
+_OPEN = (Status.WAITING, Status.AGENT)
 LONGEST_QUERY = 80  # characters
 
 #: How an agent may close; the other outcomes come with moves of their own.
@@ -53,18 +55,12 @@ async def conversation(look: Look) -> web.StreamResponse:
 
 
 def _screen(look: Look, data: dict[str, Any]) -> web.Response:
-    w = look.words
-    due = data["promised"]
-    aims = data["aims"]
-    rows = [
-        row_view(w, row, look.way.channels, look.me.id, promise=due.get(row.id), aim=aims.get(row.in_hand))
-        for row in data["listed"].rows
-    ]
+    listed = data["listed"].rows
     if _tab(look) == lists_.CLOSING and not data["query"]:
-        rows = [row for row in rows if row["window"]]  # not those that were closed since they were found
+        listed = [row for row in listed if row.status in _OPEN]  # not those that were closed since they were found
     shown = {
         **data,
-        "rows": rows,
+        "rows": [_row(look, row, data) for row in listed],
         "tab": _tab(look),
         "tabs": [tab for tab in _tabs(look) if tab != lists_.CLOSING],
         "paged": "after" in look.request.query,
@@ -72,6 +68,20 @@ def _screen(look: Look, data: dict[str, Any]) -> web.Response:
         "path": look.request.path,
     }
     return look.page("main.html" if look.part else "desk.html", **shown)
+
+
+def _row(look: Look, row: Row[Any], data: dict[str, Any]) -> Markup:
+    return look.desk.rows.html(
+        look.words,
+        row,
+        look.me.id,
+        channel=look.way.channels.get(row.channel),
+        promise=data["promised"].get(row.id),
+        aim=data["aims"].get(row.in_hand),
+        here=bool(data["open"] and data["open"].id == row.id),
+        tab=_tab(look),
+        query=data["query"],
+    )
 
 
 def _tab(look: Look) -> str:
