@@ -127,7 +127,8 @@ async def test_the_stream_says_whom_it_is_for(desk: DeskWorld) -> None:
     async for line in response.content:
         if line.startswith(b"data:"):
             assert json.loads(line[5:])["for"] == [await id_of(desk, "anna")]
-            break
+            return
+    pytest.fail("the stream ended before it said anything")
     response.close()
 
 
