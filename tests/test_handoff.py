@@ -79,7 +79,7 @@ async def test_who_waits_may_still_use_the_bots_buttons(flow: World) -> None:
     flow.engine.script = [turn(handoff="asked")]
     case = await flow.case()
     (again,) = await flow.taps(TALK)
-    assert again == flow.text("status_waiting", number=case.number if case else "", since="11:00")
+    assert again == flow.text("status_waiting", number=case.number if case else "", since="dalle 11:00")
     assert len(await flow.rows(cases)) == 1
     assert await flow.status() == Status.WAITING
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.flow.texts import Texts
 from bot.model.choosing import Choice, Person, Wanted, choose, goes_to_the_lead
-from bot.model.team import Team, when
+from bot.model.team import Team, since, when
 from bot.model.teams import Teams, teams_from, teams_of
 from tests.flow_support import CARE, TEAMS
 
@@ -71,6 +71,20 @@ def test_a_lunch_break_is_closed() -> None:
 )
 def test_when(now: str, moment: str, it: str, en: str) -> None:
     assert (when(at(moment), at(now), "it"), when(at(moment), at(now), "en")) == (it, en)
+
+
+@pytest.mark.parametrize(
+    ("moment", "it", "en"),
+    [
+        ("2026-11-24 08:05", "dalle 8:05", "since 8:05"),
+        ("2026-11-23 22:00", "da ieri alle 22:00", "since yesterday at 22:00"),
+        ("2026-11-20 18:20", "da venerdì alle 18:20", "since Friday at 18:20"),
+        ("2026-11-10 09:00", "dal 10/11 alle 9:00", "since 10/11 at 9:00"),
+    ],
+)
+def test_since(moment: str, it: str, en: str) -> None:
+    now = at("2026-11-24 10:00")
+    assert (since(at(moment), now, "it"), since(at(moment), now, "en")) == (it, en)
 
 
 def test_days_off_are_closed() -> None:

@@ -14,6 +14,7 @@ from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming, Kind
 from bot.model.replies import Reply
 from bot.model.states import Author, Status
+from bot.model.team import since
 from bot.store import cases, conversations, events, messages, outgoing
 
 COLLEAGUE_ELSEWHERE = timedelta(hours=1)  # a colleague answered outside this desk: the bot keeps out of it
@@ -54,12 +55,12 @@ def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: 
     """Say once that what is written while waiting is read; saying it each time would bury the chat."""
     case = cases.get(connection, conversation.case_id)
     # of this case, and since it waits: the words that led to it may bear the same time, or a later one
-    since = [
+    written = [
         row
         for row in messages.history(connection, conversation.id, 20)
         if row.author == Author.CUSTOMER and row.case_id == case.id and row.at >= case.waiting_since
     ]
-    if len(since) > 1:
+    if len(written) > 1:
         return
     text = way.texts.say("added", conversation.language, number=case.number)
     handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
@@ -68,8 +69,9 @@ def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: 
 def still_waiting(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
     """A person was asked for already: say where the request stands."""
     case = cases.get(connection, conversation.case_id)
-    since = case.waiting_since.astimezone(way.team.zone)
-    text = way.texts.say("status_waiting", conversation.language, number=case.number, since=f"{since:%H:%M}")
+    language = conversation.language
+    waits = since(case.waiting_since.astimezone(way.team.zone), now, language)
+    text = way.texts.say("status_waiting", language, number=case.number, since=waits)
     handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
 
 

@@ -23,6 +23,10 @@ _BY = {
     "it": ("entro le {clock}", "entro domani alle {clock}", "entro {day} alle {clock}", "entro {day} {date}, {clock}"),
     "en": ("by {clock}", "by tomorrow at {clock}", "by {day} at {clock}", "by {day} {date} at {clock}"),
 }
+_SINCE = {
+    "it": ("dalle {clock}", "da ieri alle {clock}", "da {day} alle {clock}", "dal {date} alle {clock}"),
+    "en": ("since {clock}", "since yesterday at {clock}", "since {day} at {clock}", "since {date} at {clock}"),
+}
 AHEAD = 366  # days looked ahead for one on which the team is there
 
 #: What a team may set itself, each counted in its own opening hours.
@@ -115,6 +119,11 @@ def by(moment: datetime, now: datetime, language: str) -> str:
     return _said(moment, now, language, _BY)
 
 
+def since(moment: datetime, now: datetime, language: str) -> str:
+    """A past moment as the beginning of a wait: "dalle 18:20", "since Friday at 18:20"."""
+    return _said(moment, now, language, _SINCE)
+
+
 def short_day(day: date, language: str) -> str:
     """A weekday's name where there is little room: "Lun.", "Mon."."""
     return f"{_DAY_NAMES[language][day.weekday()][:3].capitalize()}."
@@ -122,9 +131,9 @@ def short_day(day: date, language: str) -> str:
 
 def _said(moment: datetime, now: datetime, language: str, forms: Mapping[str, tuple[str, str, str, str]]) -> str:
     local_now = now.astimezone(moment.tzinfo)
-    days = (moment.date() - local_now.date()).days
-    today, tomorrow, this_week, later = forms[language]
-    form = today if days == 0 else tomorrow if days == 1 else this_week if days < 7 else later
+    days = abs((moment.date() - local_now.date()).days)
+    same_day, next_day, within_a_week, further = forms[language]
+    form = same_day if days == 0 else next_day if days == 1 else within_a_week if days < 7 else further
     return form.format(
         clock=f"{moment.hour}:{moment.minute:02}",
         day=_DAY_NAMES[language][moment.weekday()],
