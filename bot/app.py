@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -97,6 +98,8 @@ class App:
         await asyncio.shield(self._taking_up)
 
     async def _start(self) -> None:
+        # Python's own 5 ms: so long would whoever answers wait, each time, for a thread that reads rows of the store
+        sys.setswitchinterval(0.0005)
         settings = await self._with_sandbox()
         db = open_database(settings)
         self._stack.callback(db.close)
