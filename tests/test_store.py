@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from bot.model.states import MOVES, Author, Sending, Status
 from bot.store import agents, cases, conversations, events, messages, outgoing, promises, tables
 from bot.store.database import Database
 from bot.store.migrate import FOLDER, TooNew, migrate
+from bot.store.together import MOST
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -219,11 +220,25 @@ async def test_a_delivery_that_cannot_be_stored_does_not_keep_out_those_beside_i
     assert stored == {"e1", "e2"}
 
 
-async def test_more_deliveries_than_one_statement_takes(db: Database) -> None:
+async def test_more_deliveries_than_one_transaction_takes(db: Database) -> None:
     arrivals = db.together(events.put_all)
-    new = await asyncio.gather(*(arrivals.add(("paper", [raw(n)], NOW)) for n in range(events.ROWS * 2 + 1)))
+    new = await asyncio.gather(*(arrivals.add(("paper", [raw(n)], NOW)) for n in range(MOST * 2 + 1)))
     assert all(len(each) == 1 for each in new)
-    assert len(await db.write(lambda c: events.put(c, "glass", [raw(n) for n in range(events.ROWS + 1)], NOW))) == 101
+    assert len(await db.write(lambda c: events.put(c, "glass", [raw(n) for n in range(MOST + 1)], NOW))) == MOST + 1
+
+
+async def test_what_is_stored_together_is_what_came(db: Database) -> None:
+    """Whichever way the rows take to the database: every column reads back as it was brought, in the order it came."""
+    odd = {"text": '"\\u0000\\" \\ud83d ñ 👩‍👩‍👧‍👦 \u202e', "n": [1, 1.5, None, True, {"a": ""}], "big": 10**18}
+    at = datetime(2026, 11, 24, 23, 59, 59, 1, tzinfo=timezone(timedelta(hours=2)))
+    came = [RawEvent("quote\" ' è", "1", odd, at), RawEvent("aside", None, {}, NOW), RawEvent("z", "1", {}, NOW)]
+    await db.write(lambda c: events.put(c, "paper", came, at, own=True))
+    stored = await db.read(lambda c: c.execute(select(tables.events).order_by(tables.events.c.id)).all())
+    assert [(row.external_id, row.chat, row.payload, row.at) for row in stored] == [
+        (raw.external_id, raw.chat, raw.payload, raw.at) for raw in came
+    ]
+    assert {(row.channel, row.own, row.received_at) for row in stored} == {("paper", True, at)}
+    assert [row.state for row in stored] == ["new", "aside", "new"]
 
 
 async def test_a_caller_who_gave_up_leaves_the_others_their_answers(db: Database) -> None:
