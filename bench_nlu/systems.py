@@ -23,7 +23,7 @@ SYSTEMS = {"ours": "Sportello", "tfidf": "TF-IDF SVM alone", "diet": "stock DIET
 NODE_NLP = "node-nlp@4.27.0"
 #: Installed here by npm on the first run; not part of the project.
 NODE_FOLDER = ROOT / "data" / "bench-nlu" / "node"
-#: One core each, as an engine process has it.
+#: One core each while they answer, as an engine process has it; training has all.
 ALONE = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
                                 "TF_NUM_INTEROP_THREADS")}
 #: Seconds after which a phase is ended: one peer that never ends must not cost the others' results.
@@ -70,7 +70,8 @@ def measure(one: Set, system: str, *, everything: bool = False) -> Found:
         for phase in ("train", "serve"):
             command, cwd = command_of(system, phase, folder)
             if command:
-                _run(command, cwd, f"{SYSTEMS[system]} · {one.name} · {phase}", len(task["texts"]))
+                cores = ALONE if phase == "serve" else {}
+                _run(command, cwd, cores, f"{SYSTEMS[system]} · {one.name} · {phase}", len(task["texts"]))
         trained, served = (json.loads((folder / f"{phase}.json").read_text()) for phase in ("train", "serve"))
     return judged(one, system, trained, served, spared=len(taught) < len(one.train))
 
@@ -102,8 +103,8 @@ def node_folder() -> Path:
     return NODE_FOLDER
 
 
-def _run(command: list[str], cwd: Path, title: str, total: int) -> None:
-    env = {**os.environ, **ALONE, "PYTHONPATH": str(ROOT), "RASA_TELEMETRY_ENABLED": "false",
+def _run(command: list[str], cwd: Path, cores: dict[str, str], title: str, total: int) -> None:
+    env = {**os.environ, **cores, "PYTHONPATH": str(ROOT), "RASA_TELEMETRY_ENABLED": "false",
            "TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1", "CUDA_VISIBLE_DEVICES": "-1",
            "RASA_MAX_CACHE_SIZE": "0", "LOG_LEVEL": "ERROR"}
     with tempfile.TemporaryFile("w+") as errors, tqdm(total=total, desc=title, disable=None) as bar:

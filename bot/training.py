@@ -24,6 +24,8 @@ from tqdm import tqdm
 SOURCES = ("config.yml", "domain", "nlu", "stories", "engine")
 #: Models kept: the content's, and those before it, to go back to. One in use is never deleted (see bot/pair.py).
 KEPT = 3
+#: What keeps a serving engine to one core.
+ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class TrainingFailed(Exception):
@@ -85,10 +87,12 @@ async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping
     """Train under another name first: a model half written would be taken for a whole one after a crash."""
     root, unfinished = content.root, f"unfinished-{model.name.removesuffix('.tar.gz')}"
     # Rasa's validation reads everything a second time, a third of the whole; `make content` finds more, in plain words.
+    # By force, since there is no cache (see bot/pair.py) to look into first.
     command = [
         "rasa",
         "train",
         "--skip-validation",
+        "--force",
         "--config",
         "config.yml",
         "--domain",
@@ -101,7 +105,8 @@ async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping
         "--fixed-model-name",
         unfinished,
     ]
-    # INFO, since the progress is read from what Rasa says about its components.
+    # On all cores: nobody is served by this process. INFO: the progress is read from what Rasa says of its components.
+    env = {name: value for name, value in env.items() if name not in ONE_CORE}
     process = await asyncio.create_subprocess_exec(
         str(python),
         "-m",
@@ -180,7 +185,8 @@ class Progress:
 
 
 def _steps(root: Path) -> Iterator[str]:
-    return iter(re.findall(r"^\s*- name: *(\S+)", (root / "config.yml").read_text(), re.MULTILINE))
+    taught = (root / "config.yml").read_text().partition("\npipeline:")[2]
+    return iter(re.findall(r"^\s*- name: *(\S+)", taught, re.MULTILINE))
 
 
 def _plain(line: str) -> str:

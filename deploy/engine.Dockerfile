@@ -24,7 +24,7 @@ COPY domain ./domain
 COPY nlu ./nlu
 COPY stories ./stories
 COPY engine ./engine
-RUN ["/opt/engine/bin/python", "-m", "rasa", "train", "--skip-validation", "--config", "config.yml", "--domain", "domain", "--data", "nlu", "stories", "--out", "/models", "--fixed-model-name", "model"]
+RUN ["/opt/engine/bin/python", "-m", "rasa", "train", "--skip-validation", "--force", "--config", "config.yml", "--domain", "domain", "--data", "nlu", "stories", "--out", "/models", "--fixed-model-name", "model"]
 
 # What may be said while no engine answers, beside the model.
 FROM model AS answers

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import engine  # noqa: F401  # isort: skip  before numpy, which looks at the processor once
 import numpy as np
 
 from engine.calibration import OPTIONS

@@ -65,6 +65,8 @@ def _session() -> Any:
     options.register_custom_ops_library(get_library_path())
     # One thread: a message is too small to share, and waiting threads would spin on the other cores.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # No arena: it has one lock, at which threads with texts of their own would wait for each other.
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.log_severity_level = 3
     weights = Path(package.origin).parent / "resources" / "embedding_model_quantized.onnx"
     return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])

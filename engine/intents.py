@@ -26,6 +26,8 @@ NEIGHBOURS = 3
 MOST = 16000
 #: Rows compared at a time, so that only the equations themselves need much memory.
 ROWS = 1000
+#: A term is common from this share of the sentences on; more dense columns would cost more than they spare.
+MANY = 0.05
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,14 @@ def parted(margins: Any, nearness: Any, topics: int) -> Opinion:
 
 
 def nearest(cosines: Any) -> Any:
-    """The mean of the greatest of each row."""
+    """The mean of the greatest of each row, which are overwritten."""
+    rows, found = np.arange(len(cosines)), np.zeros(len(cosines), dtype=np.float32)
     count = min(NEIGHBOURS, cosines.shape[1])
-    return np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
+    for _ in range(count):
+        best = cosines.argmax(axis=1)
+        found += cosines[rows, best]
+        cosines[rows, best] = -2
+    return found / count
 
 
 def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str], *, last: int) -> tuple[Topics, Opinion]:
@@ -89,27 +96,38 @@ def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str], *, last: int)
     if len(columns) > 1:
         wanted -= wanted.mean(axis=0)
     own = np.array([label != BACKGROUND for label in labels])
-    alike, nearness = compared(shown, rows, own)
-    weights, unseen = solved(alike, wanted, last)
+    weights, unseen = solved(compared(shown, rows), wanted, last)
     spelling = np.asarray(rows.T @ weights) * np.float32(SPELLING_WEIGHT)
-    return Topics(names, shown, own, weights, spelling, views), parted(unseen, nearness[-len(unseen) :], len(names))
+    nearness = others(shown, own, len(unseen))
+    return Topics(names, shown, own, weights, spelling, views), parted(unseen, nearness, len(names))
 
 
-def compared(vectors: Any, rows: Any, own: Any) -> tuple[Any, Any]:
-    """How alike all pairs of sentences are, and how near each is to the nearest others that are `own`.
+def compared(vectors: Any, rows: Any) -> Any:
+    """How alike all pairs of sentences are, as a square; only pairs with the row before the column, or the same.
 
-    Of the pairs only those with the row before the column, or the same, are filled: the others mirror them.
+    Terms that many sentences have are compared as dense columns: of these nearly every pair shares some.
     """
     alike = np.empty((len(vectors), len(vectors)), dtype=np.float32)
-    nearness = np.empty(len(vectors), dtype=np.float32)
+    many = np.bincount(rows.indices, minlength=rows.shape[1]) > MANY * len(vectors)
+    common, rare = rows[:, many].toarray(), rows[:, ~many]
     for start in range(0, len(vectors), ROWS):
         part = slice(start, start + ROWS)
-        cosines = vectors[part] @ vectors.T
-        alike[part, start:] = np.exp(cosines[:, start:] - 1)
-        alike[part, start:] += SPELLING_WEIGHT * (rows[part] @ rows[start:].T).toarray()
-        np.fill_diagonal(cosines[:, start:], -1)  # no sentence is its own neighbour
-        nearness[part] = nearest(cosines[:, own])
-    return alike, nearness
+        found = np.exp(vectors[part] @ vectors[start:].T - 1)
+        found += SPELLING_WEIGHT * (common[part] @ common[start:].T)
+        found += SPELLING_WEIGHT * (rare[part] @ rare[start:].T).toarray()
+        alike[part, start:] = found
+    return alike
+
+
+def others(vectors: Any, own: Any, last: int) -> Any:
+    """How near each of the last sentences is to the nearest others that are `own`."""
+    found = np.empty(last, dtype=np.float32)
+    for start in range(0, last, ROWS):
+        place = len(vectors) - last + start
+        cosines = vectors[place : min(place + ROWS, len(vectors))] @ vectors.T
+        np.fill_diagonal(cosines[:, place:], -1)  # no sentence is its own neighbour
+        found[start : start + ROWS] = nearest(cosines[:, own])
+    return found
 
 
 def solved(alike: Any, wanted: Any, last: int) -> tuple[Any, Any]:

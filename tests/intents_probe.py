@@ -15,6 +15,7 @@ from rasa.engine.graph import ExecutionContext, GraphSchema
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
 from rasa.engine.training.fingerprinting import calculate_fingerprint_key
+from rasa.shared.importers.importer import TrainingDataImporter
 from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
@@ -94,6 +95,20 @@ def fingerprints() -> list[str]:
     return [calculate_fingerprint_key(TopicClassifier, config, {}) for config in configs]
 
 
+def reading() -> list[list[Any]]:
+    """What the product's importer makes of a bot's files, and what Rasa's own makes of them."""
+    bot = Path(__file__).parent / "tinybot"
+    made = []
+    for importers in ([{"name": "engine.reading.ContentImporter"}], []):
+        importer = TrainingDataImporter.load_from_dict(
+            {"importers": importers}, None, str(bot / "domain"), [str(bot / "nlu"), str(bot / "stories")])
+        data = importer.get_nlu_data(language="it")
+        kinds = {type(one).__name__ for one in importer.get_nlu_data().intent_examples}
+        made.append([data.fingerprint(), importer.get_stories().fingerprint(), importer.get_domain().fingerprint(),
+                     len(data.intent_examples), sorted(kinds)])
+    return made
+
+
 def calibration() -> dict[str, float]:
     """Limits of answers that are right exactly as often as a known temperature says."""
     random = np.random.default_rng(1)
@@ -113,7 +128,7 @@ def main() -> None:
         vectors = encode(["ciao", "ciao", "arrivederci"])
         print(json.dumps({
             "small": small(Path(folder) / "small"), "shipped": shipped(Path(folder) / "shipped", examples),
-            "fingerprints": fingerprints(), "calibration": calibration(),
+            "fingerprints": fingerprints(), "reading": reading(), "calibration": calibration(),
             "lengths": np.linalg.norm(vectors, axis=1).tolist(), "equal": bool((vectors[0] == vectors[1]).all()),
         }))
 

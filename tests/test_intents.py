@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from engine.processor import kind_of
+
 ROOT = Path(__file__).resolve().parent.parent
 FALLBACK = "nlu_fallback"
 #: Small, and with two topics that come close to each other.
@@ -136,3 +138,18 @@ def test_calibration_finds_the_temperature_and_the_shares(probe: dict[str, Any])
     assert found["temperature"] == pytest.approx(0.4, abs=0.04)
     assert found["sure"] == pytest.approx(0.05, abs=0.02)
     assert 0 < found["close"] < 0.5
+
+
+def test_the_quick_importer_reads_what_rasas_own_reads(probe: dict[str, Any]) -> None:
+    ours, rasas = probe["reading"]
+    assert ours[:4] == rasas[:4]
+    assert ours[3] > 10
+    assert (ours[4], rasas[4]) == (["Example"], ["Message"])
+
+
+def test_a_processor_is_known_by_what_it_can_do() -> None:
+    new = "processor\t: 0\nmodel\t\t: 207\nflags\t\t: fpu sse2 fma avx2 avx512f avx512dq avx512cd avx512bw avx512vl\n"
+    assert kind_of(new) == "SKYLAKEX"
+    assert kind_of(new.replace(" avx512vl", "")) == "HASWELL"
+    assert kind_of("flags\t\t: fpu sse2 avx\n") is None
+    assert kind_of("Features\t: fp asimd aes\n") is None
