@@ -50,6 +50,7 @@ def everything(connection: Connection) -> None:
     ids = [row.id for row in first.rows]
     lists.counts(connection, ME)
     lists.offered(connection, ME)
+    lists.asked(connection, ME)
     inbox.latest(connection)
     inbox.news(connection, 100)
     promises.next_of(connection, ids)

@@ -178,6 +178,7 @@ async def test_a_colleague_asked_in_finds_it_among_theirs(desk: DeskWorld) -> No
     assert json.loads((await anna.posts(f"/desk/c/{conversation}/ask", form, **AS_SCRIPT)).text)["ok"]
     page = (await shop.opens("/desk?tab=mine")).text
     assert "Ti chiedono aiuto" in page and f'id="row-{conversation}"' in page
+    assert "Ti chiedono aiuto: 1" in page and 'data-answer="1"' in page, "also from another list"
     assert "avete il modem?" in (await shop.opens(f"/desk/c/{conversation}")).text
     await shop.posts(f"/desk/c/{conversation}/helped")
     assert f'id="row-{conversation}"' not in (await shop.opens("/desk?tab=mine")).text

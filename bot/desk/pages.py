@@ -109,6 +109,7 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     else:
         listed = lists_.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     waiting, mine, to_answer = lists_.counts(connection, look.me.id)
+    asked = lists_.asked(connection, look.me.id)
     return {
         "listed": listed,
         "query": query,
@@ -119,7 +120,8 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
         "aims": targets.nearest(connection, [row.in_hand for row in listed.rows if row.in_hand]),
         "overdue": promises.overdue(connection, None if lead else look.me.id, look.way.clock()),
         "waiting": waiting if look.me.role in SEE_EVERY_CASE else 0,
-        "mine": mine,
+        "mine": mine + asked,
+        "asked": asked,
         "to_answer": to_answer,
         "latest": inbox.latest(connection),
     }

@@ -181,12 +181,15 @@ def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool
 
 def _in_hand(agent_id: int) -> CompoundSelect[Any]:
     """Ids of the conversations that this person has, or was asked to look at."""
-    asked = (
+    return union(select(_c.id).where(_c.agent_id == agent_id), _asked(agent_id))
+
+
+def _asked(agent_id: int) -> Select[Any]:
+    return (
         select(cases.c.conversation_id)
         .join(conversations, _c.case_id == cases.c.id)
         .where(cases.c.helper_id == agent_id, _c.id == cases.c.conversation_id, _c.status == Status.AGENT)
     )
-    return union(select(_c.id).where(_c.agent_id == agent_id), asked)
 
 
 def _newest(key: Sequence[Any] | None, limit: int) -> Select[Any]:
@@ -237,6 +240,11 @@ def counts(connection: Connection, agent_id: int) -> tuple[int, int, int]:
         ).where(_c.agent_id == agent_id)
     ).one()
     return (row[0], row[1], row[2])
+
+
+def asked(connection: Connection, agent_id: int) -> int:
+    """In how many conversations of colleagues this person's help is asked."""
+    return connection.execute(select(func.count()).select_from(_asked(agent_id).subquery())).scalar_one()
 
 
 def waiting(connection: Connection) -> int:
