@@ -65,7 +65,7 @@ def _text(content: Content, response: Response, number: int, variation: dict[str
         yield response.mistake("long_text", *at, start=text[:40], length=len(text), most=LONGEST)
     if len(EMOJI.findall(text)) > 1:
         yield response.mistake("emoji", *at, start=text[:40])
-    if "!!" in text or text.count("!") > 2:
+    if text.count("!") > 1:
         yield response.mistake("shouts", *at, start=text[:40])
     titles = [str(button.get("title") or "") for button in variation.get("buttons") or []]
     for name in VARIABLE.findall(" ".join([text, *titles])):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,13 @@ SHAPES: dict[str, dict[str, type]] = {
     "stories": {"rules": list, "stories": list},
     "tests/content": {"stories": list},
 }
+#: Of each entry of such a list: its parts and what they hold.
+PARTS: dict[str, dict[str, type]] = {
+    "nlu": {"examples": str, "intent": str, "metadata": dict},
+    "rules": {"steps": list, "condition": list},
+    "stories": {"steps": list, "condition": list},
+}
+MAY_BE_EMPTY = ("intent", "metadata", "condition")
 
 
 @dataclass(frozen=True)
@@ -144,21 +151,35 @@ def misshapen(folder: str, source: Source) -> Iterator[Mistake]:
         value = source.data.get(key)
         if value is not None and not isinstance(value, kind):
             yield source.mistake("shape", key, key=key)
-        elif isinstance(value, list) and key in ("nlu", "rules", "stories"):
-            inner = "examples" if key == "nlu" else "steps"
+        elif isinstance(value, list) and key in PARTS:
             for number, entry in enumerate(value):
-                good = isinstance(entry, dict) and (inner == "examples" or _steps(entry))
-                if not good or (inner in entry and not isinstance(entry[inner], str if key == "nlu" else list)):
-                    yield source.mistake("shape", key, number, inner, key=f"{key}: - {inner}")
+                for part in _wrong_parts(entry, PARTS[key]):
+                    yield source.mistake("shape", key, number, part, key=f"{key}: - {part}")
+        elif isinstance(value, dict) and key in ("slots", "forms"):
+            for name in (name for name, one in value.items() if not isinstance(one or {}, dict)):
+                yield source.mistake("shape", key, name, key=f"{key}: {name}")
     responses = source.data.get("responses")
     for name, variations in (responses if folder == "domain" and isinstance(responses, dict) else {}).items():
         if not isinstance(variations, list) or not all(_variation(one) for one in variations):
             yield source.mistake("shape", "responses", name, key=name)
 
 
-def _steps(story: dict[str, Any]) -> bool:
-    steps = [*(story.get("steps") or []), *(story.get("condition") or [])]
-    return all(isinstance(step, dict) for step in steps)
+def _wrong_parts(entry: Any, parts: Mapping[str, type]) -> Iterator[str]:
+    """The parts of a block of examples, a rule or a story that hold another kind of thing; the first for a block."""
+    if not isinstance(entry, dict):
+        yield next(iter(parts))
+        return
+    for part, kind in parts.items():
+        value = entry.get(part)
+        empty = value is None and (part not in entry or part in MAY_BE_EMPTY)
+        if not empty and (not isinstance(value, kind) or (kind is list and not _steps(value))):
+            yield part
+
+
+def _steps(steps: list[Any]) -> bool:
+    return all(isinstance(step, dict) and isinstance(step.get("or") or [], list) for step in steps) and all(
+        isinstance(branch, dict) for step in steps for branch in step.get("or") or []
+    )
 
 
 def _variation(one: Any) -> bool:
