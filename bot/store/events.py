@@ -40,7 +40,7 @@ _CASTS = {"own": "CAST({} AS BOOLEAN)", "payload": "CAST({} AS JSON)", "at": _MO
 #: All rows as one JSON text: a statement with a parameter for each of their values takes longer to prepare than the
 #: rows to store, and hands Python's lock to and fro meanwhile.
 _PUT = {
-    "sqlite": _put("json_each(:rows)", [f"value ->> {place}" for place in range(len(_COLUMNS))]),
+    "sqlite": _put("json_each(:rows)", [f"json_extract(value, '$[{place}]')" for place in range(len(_COLUMNS))]),
     "postgresql": _put(
         "json_array_elements(CAST(:rows AS JSON))",
         [_CASTS.get(name, "{}").format(f"(value ->> {place})") for place, name in enumerate(_COLUMNS)],
