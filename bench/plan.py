@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from bench import acks, inbox, live, pulling, talk, waits
+from bench import acks, inbox, live, pulling, size, talk, waits
 from bench.bar import Bar
 from bench.scale import Found, Scale
 from bench.stock import StockModel
@@ -17,6 +17,7 @@ PARTS: Mapping[str, str] = {
     "live": "a new case on the screen of its agent",
     "waits": "thirty simulated days of stated waits",
     "acks": "acknowledging webhooks",
+    "size": "a turn among many conversations",
     "talk": "the whole way of a message, beside stock Rasa",
 }
 
@@ -41,6 +42,7 @@ class Plan:
             "live": lambda: found.live.update(live.measure(scale.live)),
             "waits": lambda: found.waits.update(waits.simulated(scale.wait_seeds)),
             "acks": lambda: found.acks.update(acks.measure(scale.acks, show)),
+            "size": lambda: found.size.update(size.measure(scale.size)),
         }
         try:
             for name in self._only:

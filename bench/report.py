@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from bench import acks, inbox, live, pulling, talk_tables, waits
+from bench import acks, inbox, live, pulling, size, talk_tables, waits
 from bench.large_store import AGENTS
 from bench.scale import Found, Scale
 from bench.tables import Target, middle, table
@@ -29,6 +29,8 @@ def targets(found: Found) -> list[Target]:
     if found.acks:
         stored = acks.ratio(found.acks)
         promises.append(Target("acknowledging webhooks, beside the same without storage", stored, 0.5))
+    if found.size:
+        promises.append(Target("a turn on the large store, beside the small", size.ratio(found.size), 1.2, most=True))
     if found.inbox:
         slowest = inbox.slowest_list(found.inbox)
         promises.append(Target("a list of the desk on a large store, p95", slowest, 50, most=True, unit="ms"))
@@ -56,6 +58,7 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
         "## Targets",
         table(["", "target", "measured", "met"], [target.row for target in targets(found)]),
         *talk_tables.sections(found, scale),
+        *_size(found, scale),
         *_desk(found, scale),
         *_queue(found, scale),
         *_live(found, scale),
@@ -63,6 +66,18 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
         *_acks(found, scale),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _size(found: Found, scale: Scale) -> list[str]:
+    if not found.size:
+        return []
+    much = scale.size
+    return [
+        "## A turn among many conversations",
+        "From the stored webhook to the call of the platform, in ms, without the engine; by turns on all sizes, median "
+        f"of {much.turns} each. Ratio: beside the smallest store, at the worse of the two places.",
+        table(["", "conversations", "message 1", f"message {much.late:,}", "ratio"], size.rows(found.size)),
+    ]
 
 
 def _desk(found: Found, scale: Scale) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import acks, inbox, live, pulling, waits
+from bench import acks, inbox, live, pulling, size, waits
 from bench.customers import CONVERSATIONS, ByRest, NotAnswered, Platform, line_of
 from bench.load import TOGETHER, Newcomers, Tally, closed_loop, long_conversation, open_loop, percentile
 from bench.plan import PARTS, Plan
@@ -192,6 +192,16 @@ def test_webhooks_are_acknowledged_with_and_without_storage(
         assert [one[name][0]["answered"] for name in ("stored", "plain")] == [40, 40]
         assert one["stored"][0]["failed"] == 0
     assert "SQLite" in found and acks.ratio(found) > 0
+
+
+def test_a_turn_is_timed_on_stores_of_two_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way without the engine, first and late in a conversation; on each database."""
+    monkeypatch.setattr("bench.size.DATA", tmp_path / "size")
+    found = size.measure(size.Scale(sizes=(20, 200), late=30, turns=2))
+    assert "SQLite" in found and all(set(sizes) == {20, 200} for sizes in found.values())
+    assert size.ratio(found) > 0 and len(size.rows(found)) == 2 * len(found)
+    page = report(Found(size=found), Scale(), [])
+    assert "| 1.00  |" in page and "a turn on the large store" in page
 
 
 def test_one_part_can_be_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
