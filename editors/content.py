@@ -172,7 +172,7 @@ def _wrong_parts(entry: Any, parts: Mapping[str, type]) -> Iterator[str]:
     for part, kind in parts.items():
         value = entry.get(part)
         empty = value is None and (part not in entry or part in MAY_BE_EMPTY)
-        if not empty and (not isinstance(value, kind) or (kind is list and not _steps(value))):
+        if not empty and (not isinstance(value, kind) or (kind is list and not _steps(entry[part]))):
             yield part
 
 
