@@ -8,24 +8,16 @@ of it too, and mend their lists later, at the pace that the service tells them, 
 from __future__ import annotations
 
 import asyncio
-import json
-import random
-import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-from typing import Any
 
-from aiohttp import ClientTimeout
 from sqlalchemy import select
 
 from bench.customers import ByWebhook
-from bench.desks import PERSON, Browser, Served, browsers, measured
+from bench.desks import PERSON, Served, browsers, measured
 from bench.load import Newcomers, percentile
-from bot.app import utc_now
+from bench.open_desk import OpenDesk, open_desks
 from bot.store import tables as t
-
-LIST = "/desk?tab=waiting"
 
 
 @dataclass(frozen=True)
@@ -61,71 +53,28 @@ def measure(scale: Scale) -> Found:
     return found
 
 
-class _Desk:
-    """One open desk: its stream, and the page that it asks for when it hears something."""
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self._soon: asyncio.Task[None] | None = None
-        self._asked = 0.0
-        self.told: dict[int, datetime] = {}  # conversation -> when
-        self.shown: dict[int, datetime] = {}
-
-    async def listen(self, ready: asyncio.Event) -> None:
-        """Until cancelled."""
-        forever = ClientTimeout(total=None)
-        try:
-            async with self._browser.session.get(
-                "/desk/live", headers=self._browser.headers, timeout=forever
-            ) as stream:
-                async for line in stream.content:
-                    ready.set()
-                    if line.startswith(b"data: "):
-                        await self._heard(json.loads(line[6:]))
-        finally:
-            if self._soon:
-                self._soon.cancel()
-
-    async def _heard(self, news: dict[str, Any]) -> None:
-        if self._browser.agent in news["for"]:
-            now = utc_now()
-            for conversation in news["in"]:
-                self.told.setdefault(conversation, now)
-            page = await self._browser.page(LIST)
-            now = utc_now()
-            for conversation in news["in"]:
-                if f'id="row-{conversation}"' in page:
-                    self.shown.setdefault(conversation, now)
-        elif news["moved"] and (self._soon is None or self._soon.done()):
-            self._soon = asyncio.create_task(self._later(news["pace"]))
-
-    async def _later(self, pace: float) -> None:
-        await asyncio.sleep(max(random.uniform(0, pace), self._asked + pace - time.monotonic()))
-        self._asked = time.monotonic()
-        await self._browser.page(LIST)
-
-
 async def _watch(served: Served, *, scale: Scale) -> Seen:
     customers, newcomers = ByWebhook(served.platform, served.port), Newcomers("9")
-    async with browsers(served, scale.desks) as opened:
-        desks = {one.agent: _Desk(one) for one in opened}
-        ready = [asyncio.Event() for _ in desks]
-        streams = [asyncio.create_task(one.listen(on)) for one, on in zip(desks.values(), ready, strict=True)]
-        try:
-            await asyncio.wait_for(asyncio.gather(*(one.wait() for one in ready)), 60)
+    try:
+        async with browsers(served, scale.desks) as opened, open_desks(opened) as desks:
             for number in range(scale.cases + scale.warm_up):
                 await customers.tell(newcomers.customer(number), PERSON)
                 await asyncio.sleep(1)
-            await asyncio.sleep(2)
-        finally:
-            for stream in streams:
-                stream.cancel()
-            await asyncio.gather(*streams, return_exceptions=True)
-            customers.close()
-    return _seen(served, desks, scale)
+            await _until_seen(desks, scale.cases + scale.warm_up)
+    finally:
+        customers.close()
+    return _seen(served, {one.browser.agent: one for one in desks}, scale)
 
 
-def _seen(served: Served, desks: dict[int, _Desk], scale: Scale) -> Seen:
+async def _until_seen(desks: list[OpenDesk], cases: int) -> None:
+    """What does not come within a long while does not come."""
+    for _ in range(100):
+        if sum(len(one.shown) for one in desks) >= cases:
+            return
+        await asyncio.sleep(0.1)
+
+
+def _seen(served: Served, desks: dict[int, OpenDesk], scale: Scale) -> Seen:
     offered = (
         select(t.cases.c.conversation_id, t.decisions.c.agent_id, t.packets.c.created_at)
         .join(t.decisions, t.decisions.c.case_id == t.cases.c.id)

@@ -1,22 +1,23 @@
 """Many agents pull from one queue: is none taken twice, and how long does each wait for the answer?
 
-Each opens the list and takes one of its first cases, again and again, at random moments; who was slower is told so and
-takes another. At the start all of them want the same one. Over HTTP, from the real server.
+Each has the list open, which hears what the others took, and takes one of its first cases, again and again, at random
+moments; who was slower is told so and takes another. At the start all of them want the same one. Over HTTP, from the
+real server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import func, select
 
-from bench.desks import Browser, Served, browsers, measured
+from bench.desks import Served, browsers, measured
 from bench.load import percentile
+from bench.open_desk import OpenDesk, open_desks
 from bot.store import tables as t
 
 FIRST = 10  # cases at the head of the list, of which people choose
@@ -29,7 +30,7 @@ class Scale:
 
     agents: int = 160
     cases: int = 800
-    seconds: float = 60  # in which the cases are asked for
+    seconds: float = 120  # in which the cases are asked for: each agent takes one every 24 s
 
 
 QUICK = Scale(agents=20, cases=40, seconds=6)
@@ -59,18 +60,19 @@ def measure(scale: Scale) -> Found:
 
 async def _pull(served: Served, *, scale: Scale) -> Pulled:
     found, chance = Pulled(), random.Random(1)
-    async with browsers(served, scale.agents) as opened:
-        await _rush(opened, found)
+    async with browsers(served, scale.agents) as opened, open_desks(opened) as desks:
+        await asyncio.gather(*(one.refresh() for one in desks))
+        await _rush(desks, found)
         began = time.perf_counter()
         shares = [range(number, scale.cases - 1, scale.agents) for number in range(scale.agents)]
 
-        async def works(one: Browser, share: range) -> None:
+        async def works(one: OpenDesk, share: range) -> None:
             """One thing after the other, as a person does."""
             for moment in sorted(chance.uniform(0, scale.seconds) for _ in share):
                 await asyncio.sleep(max(began + moment - time.perf_counter(), 0))
                 await _take_one(one, chance, found)
 
-        await asyncio.gather(*(works(one, share) for one, share in zip(opened, shares, strict=True)))
+        await asyncio.gather(*(works(one, share) for one, share in zip(desks, shares, strict=True)))
     with served.db.engine.connect() as connection:
         takes = select(func.count()).where(t.decisions.c.kind == "taken").group_by(t.decisions.c.case_id)
         counts = connection.execute(takes).scalars().all()
@@ -78,30 +80,31 @@ async def _pull(served: Served, *, scale: Scale) -> Pulled:
     return found
 
 
-async def _rush(opened: list[Browser], found: Pulled) -> None:
-    first = _waiting(await opened[0].page("/desk?tab=waiting"))[0]
+async def _rush(desks: list[OpenDesk], found: Pulled) -> None:
+    first = desks[0].rows[0]
     began = time.perf_counter()
-    answers = await asyncio.gather(*(one.send(f"/desk/c/{first}/take") for one in opened))
+    answers = await asyncio.gather(*(one.browser.send(f"/desk/c/{first}/take") for one in desks))
     found.rush = (time.perf_counter() - began) * 1000
     if sum(answer["ok"] for answer in answers) != 1:
         found.twice += 1
 
 
-async def _take_one(one: Browser, chance: random.Random, found: Pulled) -> None:
-    """See the queue and take one of its first cases, or another when somebody was faster."""
-    while waiting := _waiting(await one.page("/desk?tab=waiting")):
+async def _take_one(desk: OpenDesk, chance: random.Random, found: Pulled) -> None:
+    """Take one of the first cases, or another when somebody was faster; the page is brought up to date after each."""
+    while True:
+        if not desk.rows:  # others took all that the page had
+            await desk.refresh()
+        if not desk.rows:
+            return
         began = time.perf_counter()
-        answer = await one.send(f"/desk/c/{chance.choice(waiting[:FIRST])}/take")
+        answer = await desk.browser.send(f"/desk/c/{chance.choice(desk.rows[:FIRST])}/take")
         found.times.append((time.perf_counter() - began) * 1000)
+        await desk.refresh()
         if answer["ok"]:
             return
         found.slower += 1
         if found.slower > LOST:
             raise RuntimeError(f"nobody gets anything: {answer['notice']}")
-
-
-def _waiting(page: str) -> list[str]:
-    return re.findall(r'id="row-(\d+)"', page)
 
 
 def slowest(found: Found) -> float:

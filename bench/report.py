@@ -98,10 +98,11 @@ def _queue(found: Found, scale: Scale) -> list[str]:
     much = scale.pulling
     return [
         "## Many agents, one queue",
-        f"{much.agents} agents take {much.cases} cases over HTTP within {much.seconds:.0f} s, at random moments, each "
-        f"one of the first {pulling.FIRST} that the list shows; the time of each taking, whether or not somebody was "
-        "faster. Before it, all of them want the same case: one gets it, and the last one has an answer after "
-        "the time in the last column.",
+        f"{much.agents} agents, each with an open desk and its live stream, take {much.cases} cases over HTTP within "
+        f"{much.seconds:.0f} s, at random moments, each one of the first {pulling.FIRST} that their list shows, and "
+        "ask for their page again after it; the time of each taking, whether or not somebody was faster. Before it, "
+        "all of them want the same case: one gets it, and the last one has an answer after the time in the last "
+        "column.",
         table(
             ["", "taken", "twice", "somebody was faster", "p50 ms", "p95 ms", "p99 ms", "all want one ms"],
             pulling.rows(found.pulling),

@@ -145,22 +145,23 @@ class News:
             self._way.live.sound()
 
     async def _read(self) -> None:
-        high = 0
+        late = 0 if self._way.db.sqlite else LATE  # SQLite has one writer: ids come in their order
+        high: int | None = None
         seen: set[int] | None = None
         self._gathered, self._due = [], time.monotonic() + BREATH
         while True:
             bell = self._way.live.next()
             try:
-                high = high or await self._way.db.read(inbox.latest)
-                lines = await self._way.db.read(partial(inbox.news, after=high - LATE))
-                new = [line for line in lines if seen is not None and line[0] not in seen]
+                high = await self._way.db.read(inbox.latest) if high is None else high
+                lines = await self._way.db.read(partial(inbox.news, after=high - late))
+                new = [line for line in lines if (line[0] > high if seen is None else line[0] not in seen)]
                 await self._tell_early(new)
             except Exception:
                 log.exception("news could not be read")
                 await wait_for(bell, LOOK)
                 continue
             high = max([high, *(line[0] for line in lines)])
-            seen = {line for line in seen or () if line > high - LATE} | {line[0] for line in lines}
+            seen = {line for line in seen or () if line > high - late} | {line[0] for line in lines}
             self._begun.set()
             self._gather(new)
             await self._tell_due()
