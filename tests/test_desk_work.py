@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event
 
 from bot.desk import moves
 from bot.model.errors import SendError
-from bot.store import conversations, inbox, lists, messages
+from bot.store import inbox, lists, messages
 from bot.store import tables as t
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor, png
 from tests.flow_support import Platform, with_abilities
@@ -371,16 +371,21 @@ async def test_a_channel_that_is_off_is_said_and_nothing_is_tried(desk: DeskWorl
 async def test_a_long_conversation_is_shown_from_its_end(desk: DeskWorld) -> None:
     conversation = await desk.asks()
 
+    begun, second = desk.flow.clock(), timedelta(seconds=1)
+
     def fill(connection: Connection) -> None:
-        found = conversations.get(connection, conversation)
-        assert found
         for n in range(150):
-            messages.add_line(connection, conversation, f"riga {n}.", now=desk.flow.clock())
+            messages.add_line(connection, conversation, f"riga {n}.", now=begun + (n + 1) * second)
+        move = {"from_status": "agent", "to_status": "waiting", "who": "agent", "why": "pausa"}
+        between = {**move, "conversation_id": conversation, "at": begun + 50.5 * second}
+        connection.execute(t.moves.insert(), between)
 
     await desk.flow.db.write(fill)
     anna = await desk.agent()
     page = (await anna.opens(f"/desk/c/{conversation}")).text
-    assert "riga 149." in page and "riga 20." not in page
+    assert "riga 149." in page and "riga 50." in page and "riga 49." not in page
     older = re.search(r'href="([^"]+before=\d+)"', page)
     assert older
-    assert "riga 20." in (await anna.opens(html.unescape(older[1]))).text
+    before = (await anna.opens(html.unescape(older[1]))).text
+    assert "riga 49." in before and "riga 50." not in before
+    assert (page + before).count("rimette in coda: pausa") == 1, "a move between two pages is on one of them"

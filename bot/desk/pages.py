@@ -146,8 +146,9 @@ def _read_conversation(connection: Connection, look: Look, opened: Row[Any]) -> 
     moves = cases.moves_of(connection, opened.id)
     if older:
         moves = [move for move in moves if move.at >= rows[0].at]
-    if before:
-        moves = [move for move in moves if rows and move.at <= rows[-1].at]
+    newer = inbox.written_at(connection, opened.id, before) if before else None
+    if newer:
+        moves = [move for move in moves if move.at < newer]  # the others are on the page that begins with it
     return {
         "open": opened,
         "thread": rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, desc, func, select, update
@@ -43,6 +44,13 @@ def thread(
     )
     rows = connection.execute(query.where(messages.c.id < before) if before else query).all()
     return list(reversed(rows[:limit])), len(rows) > limit
+
+
+def written_at(connection: Connection, conversation_id: int, message_id: int) -> datetime | None:
+    """When a message of the conversation was written; None where it has no such message."""
+    return connection.execute(
+        select(messages.c.at).where(messages.c.id == message_id, messages.c.conversation_id == conversation_id)
+    ).scalar()
 
 
 def deliveries(connection: Connection, message_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
