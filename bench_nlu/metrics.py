@@ -41,14 +41,15 @@ def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> fl
     return sum(abs(sum(c - h for c, h in each)) for each in bins) / len(right)
 
 
-def balanced_threshold(inside: Sequence[float], right: Sequence[bool], outside: Sequence[float]) -> float:
-    """The threshold at which the mean of "answered and right" and "rejected" is best."""
-    good = sorted(score for score, hit in zip(inside, right, strict=True) if hit)
-    beyond = sorted(outside)
-    candidates = sorted({*good, *beyond})
+def balanced_threshold(inside: Sequence[float], outside: Sequence[float]) -> float:
+    """The threshold at which both errors are equal: in scope turned away, and out of scope let through.
 
-    def worth(threshold: float) -> float:
-        kept = (len(good) - bisect_left(good, threshold)) / len(inside)
-        return kept + bisect_left(beyond, threshold) / len(beyond)
+    Unlike the best mean of both, which a handful of sentences out of scope moves far, it is where two curves cross.
+    """
+    good, beyond = sorted(inside), sorted(outside)
 
-    return max(candidates, key=worth)
+    def apart(threshold: float) -> float:
+        refused = bisect_left(good, threshold) / len(good)
+        return abs(refused - 1 + bisect_left(beyond, threshold) / len(beyond))
+
+    return min(sorted({*good, *beyond}), key=apart)

@@ -136,8 +136,7 @@ def judged(one: Set, system: str, trained: dict[str, Any], served: dict[str, Any
     known, foreign = _scores(inside), _scores(outside)
     kept = rejected = None
     if validation and validation_outside:
-        right_there = [a["name"] == intent for a, (_, intent) in zip(validation, one.validation, strict=True)]
-        threshold = metrics.balanced_threshold(_scores(validation), right_there, _scores(validation_outside))
+        threshold = metrics.balanced_threshold(_scores(validation), _scores(validation_outside))
         kept = metrics.share([hit and score >= threshold for hit, score in zip(right, known, strict=True)])
         rejected = metrics.share([score < threshold for score in foreign])
     times = served["times"]

@@ -20,8 +20,9 @@ from engine.intents import Opinion
 #: What config.yml may set for the classifier: the share of good questions that may be refused for the sake of what is
 #: out of scope, and the share of right answers that may be preceded by "did you mean …?".
 OPTIONS = {"refused": 0.05, "asked": 0.03}
-#: Found on validation sets; more of it hurts where the topics are few and close to each other.
-NEARNESS_WEIGHT = 0.2
+#: How much nearness counts where a background was shown, which tells better what is none of the topics, and where none
+#: was. Found on validation parts and in cross-validation.
+BESIDE, ALONE = 0.1, 0.6
 #: With fewer answers than this the limits would be luck, and the cautious ones below hold.
 ENOUGH = 30
 TINY = 1e-9
@@ -49,10 +50,11 @@ def calibrated(margins: Any, temperature: float) -> Any:
 def scores(opinion: Opinion) -> Any:
     """How well the model knows what each text is about: the likeliest topic's margin less the background's.
 
-    And a little of how near anything shown is, which tells most where no background was shown. About 1 for what it
-    knows well, near 0 for what is like nothing shown, below that for what is like the background.
+    And how near anything shown is, which tells most where no background was shown: then that is 0 for all. Above 1
+    for what it knows well, near 0 for what is like nothing shown, below that for what is like the background.
     """
-    return opinion.margins.max(axis=1) - opinion.background + NEARNESS_WEIGHT * opinion.nearness
+    weight = BESIDE if opinion.background.any() else ALONE
+    return opinion.margins.max(axis=1) - opinion.background + weight * opinion.nearness
 
 
 def learn(opinion: Opinion, names: Sequence[str], labels: Sequence[str], *, refused: float, asked: float) -> Limits:

@@ -31,7 +31,8 @@ def test_the_measures_of_known_numbers() -> None:
     assert metrics.rejected([1, 2, 3, 4], [0, 1, 2, 5], 0.25) == 50
     assert metrics.calibration_error([0.75] * 4, [True, True, True, False]) == pytest.approx(0)
     assert metrics.calibration_error([0.95, 0.95], [True, False]) == pytest.approx(0.45)
-    assert metrics.balanced_threshold([0.9, 0.8, 0.3], [True, True, False], [0.1, 0.2]) == 0.8
+    assert metrics.balanced_threshold([0.9, 0.8, 0.3, 0.7], [0.1, 0.2, 0.4, 0.75]) == 0.7
+    assert metrics.balanced_threshold([0.9, 0.8], [0.1, 0.2]) == 0.8
 
 
 def test_answers_are_judged_in_the_order_of_the_texts() -> None:
