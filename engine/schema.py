@@ -3,6 +3,8 @@
 - It calls `jsonschema.validate` at each action, which first proves that the constant schema is a schema: 25 of the
   35 ms of a turn with one action. Of each event only its own kind's rules are tried, not those of all kinds.
 - It looks through all classes of events for each event that it reads: a tenth of a turn's processor time.
+- It copies every slot for each state that it looks back at, and Python asks each of them anew how it is copied: a
+  twelfth of a turn's processor time.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 from rasa.core.actions.action import RemoteAction
 from rasa.shared.core.events import Event
+from rasa.shared.core.slots import Slot
 
 
 def check_schema_once() -> None:
@@ -44,3 +47,14 @@ def find_kinds_of_events_once() -> None:
     """Let Rasa remember which class a kind of event is. Called once, before the engine serves."""
     if not hasattr(Event.resolve_by_type, "cache_info"):
         Event.resolve_by_type = staticmethod(cache(Event.resolve_by_type))
+
+
+def copy_slots_plainly() -> None:
+    """Let slots be copied as Python would, without asking. Called once, before the engine serves."""
+
+    def copied(self: Slot) -> Slot:
+        other = self.__class__.__new__(self.__class__)
+        other.__dict__.update(self.__dict__)
+        return other
+
+    Slot.__copy__ = copied

@@ -22,7 +22,7 @@ from sanic.response import HTTPResponse
 from engine.answers import file_beside
 from engine.growth import Growth
 from engine.rehearsal import spare_actions
-from engine.schema import check_schema_once, find_kinds_of_events_once
+from engine.schema import check_schema_once, copy_slots_plainly, find_kinds_of_events_once
 from engine.tracker import CURRENT, RequestState
 
 logger = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class TurnInput(InputChannel):
         check_schema_once()
         spare_actions()
         find_kinds_of_events_once()
+        copy_slots_plainly()
         for name in ("rasa.core.processor", "rasa.core.actions.action"):
             log = logging.getLogger(name)
             if not any(isinstance(each, FailureListener) for each in log.filters):
