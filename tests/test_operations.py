@@ -30,7 +30,7 @@ from bot.operations.move import move
 from bot.operations.replay import replay
 from bot.sandbox import Sandbox
 from bot.store.database import Database
-from bot.store.lead import FirstHere
+from bot.store.lead import FirstHere, ServerLock
 from bot.store.migrate import migrate
 from bot.store.tables import events, live, metadata, outgoing
 from tests.bot_process import ROOT, echo_engine
@@ -382,6 +382,25 @@ async def test_a_backup_is_of_one_moment_while_others_write(flow: World, tmp_pat
     assert await work > 0
     with sqlite3.connect(tmp_path / "backup.db") as saved:
         assert saved.execute("SELECT count(*) FROM events").fetchone()[0] == counts["events"]
+
+
+async def test_nothing_is_restored_while_the_bot_runs(flow: World, tmp_path: Path) -> None:
+    """With the rows of another day its conversations would go on in the middle of nowhere."""
+    await filled(flow)
+    file, before = tmp_path / "backup.db", contents(flow.db)
+    await asyncio.to_thread(backup, flow.db, file)
+    serving, sweeping = FirstHere(flow.db, "running"), ServerLock(flow.db, "sweep")
+    if flow.db.sqlite:
+        serving.join()
+    else:
+        assert await sweeping.take()
+    with pytest.raises(CopyFailed, match="stop it first"):
+        await asyncio.to_thread(restore, flow.db, file, scratch=tmp_path, overwrite=True)
+    assert contents(flow.db) == before
+    serving.leave()
+    await sweeping.drop()
+    await asyncio.to_thread(restore, flow.db, file, scratch=tmp_path, overwrite=True)
+    assert contents(flow.db) == before
 
 
 async def test_a_database_with_rows_is_not_overwritten_unasked(flow: World, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ async def doubts(way: Way) -> None:
         except SendError as error:
             outcome = await _not_told(way, row, error)
         if outcome != "put off":
-            log.info("row=%s in doubt: %s", row.id, outcome)
+            log.info("row=%s attempt=%s in doubt: %s", row.id, row.attempts, outcome)
     way.committed()
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Row, Table, delete, func, insert, select, tex
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.database import Database
+from bot.store.lead import FirstHere, somebody_leads
 from bot.store.migrate import TooNew, migrate
 from bot.store.tables import metadata
 
@@ -56,7 +57,7 @@ def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False)
     file itself need only be readable. All in one transaction: another process sees all or nothing, and a failure
     leaves everything as it was.
     """
-    with _opened(file, scratch) as saved, saved.engine.connect() as source:
+    with alone_on(db), _opened(file, scratch) as saved, saved.engine.connect() as source:
         try:
             with db.engine.connect().execution_options(writer=True) as target, target.begin():
                 if holds_rows(target):
@@ -68,6 +69,22 @@ def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False)
         except SQLAlchemyError as error:
             raise CopyFailed(f"The backup could not be restored ({type(error).__name__}).") from error
     return counts
+
+
+@contextmanager
+def alone_on(db: Database) -> Iterator[None]:
+    """Nobody serves on it. Raises CopyFailed.
+
+    On SQLite nobody can begin to meanwhile either. On PostgreSQL who takes in or answers is seen, and a process that
+    has only the desk is not.
+    """
+    here = FirstHere(db, "running")
+    try:
+        if not here.alone() if db.sqlite else somebody_leads(db):
+            raise CopyFailed("The bot is running on this database: stop it first.")
+        yield
+    finally:
+        here.leave()
 
 
 def _of_sqlite(db: Database, file: Path) -> dict[str, int]:

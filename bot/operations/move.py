@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.operations.copies import CopyFailed, fill, holds_rows, rows
+from bot.operations.copies import CopyFailed, alone_on, fill, holds_rows, rows
 from bot.store.database import Database
-from bot.store.lead import FirstHere
 from bot.store.migrate import TooNew, migrate
 from bot.store.tables import metadata
 
@@ -40,13 +39,8 @@ def move(db: Database, url: str) -> dict[str, Moved]:
     """
     if not url.startswith(("sqlite:///", "postgresql://")) or not urlsplit(url).path.strip("/"):
         raise CopyFailed("--to must be an address such as postgresql://user@host/name, or sqlite:///file.")
-    here = FirstHere(db, "running")
-    try:
-        if db.sqlite and not here.alone():
-            raise CopyFailed("The bot is running on this database: stop it first.")
+    with alone_on(db):
         return _moved(db, url)
-    finally:
-        here.leave()
 
 
 def _moved(db: Database, url: str) -> dict[str, Moved]:

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import psycopg
+from sqlalchemy import text
 
 from bot.store.database import Database
 
@@ -141,6 +142,14 @@ class ServerLock:
                     await connection.close()
             except (psycopg.Error, OSError, TimeoutError):
                 log.debug("a lock's connection was already gone")
+
+
+def somebody_leads(db: Database) -> bool:
+    """Whether any process has a lead on this PostgreSQL database. Raises SQLAlchemyError."""
+    query = "SELECT EXISTS (SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database "
+    query += "WHERE locktype = 'advisory' AND classid = :number AND datname = current_database())"
+    with db.engine.connect() as connection:
+        return bool(connection.execute(text(query), {"number": NUMBER}).scalar())
 
 
 class FirstHere:
