@@ -1,4 +1,4 @@
-"""The long form: `python -m tests.soak --kills 200 --minutes 20`; prints the ledger, writes docs/soak.md when asked."""
+"""The long form: `python -m tests.soak --kills 200 --minutes 9`; prints the ledger, writes docs/soak.md when asked."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def plan_of(words: argparse.Namespace) -> Plan:
         per_second=words.per_second,
         kills=words.kills,
         drops=words.drops,
-        marked=max(3, words.drops // 50),
-        storm=20.0,
+        unheard=max(3, words.drops // 10),
+        storm=10.0,
+        rounds=6,
         away=5.0,
         minutes=words.minutes,
     )
@@ -71,16 +72,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--database", choices=("postgresql", "sqlite", "both"), default="both")
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=60.0, help="of kills at most, for each database")
-    parser.add_argument("--per-second", type=float, default=100.0, help="messages of all customers")
+    parser.add_argument("--minutes", type=float, default=9.0, help="of kills at most, for each database")
+    parser.add_argument("--per-second", type=float, default=40.0, help="messages of all customers")
     parser.add_argument("--drops", type=int, default=1000, help="answers of the platform that never come")
     parser.add_argument("--write", action="store_true", help="write docs/soak.md")
+    parser.add_argument("--keep", type=Path, help="a folder for the bots' logs and the SQLite file")
     words = parser.parse_args()
     ledgers = []
     for database in ("postgresql", "sqlite") if words.database == "both" else (words.database,):
         words.database = database
-        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-            ledgers.append(asyncio.run(soak(plan_of(words), Path(folder), Bar())))
+        with tempfile.TemporaryDirectory(prefix="soak-") as scratch:
+            folder = words.keep / database if words.keep else Path(scratch)
+            folder.mkdir(parents=True, exist_ok=True)
+            ledgers.append(asyncio.run(soak(plan_of(words), folder, Bar())))
         print(f"\n\n{database}\n{table(ledgers[-1])}\n{ledgers[-1].verdict()}")
     if words.write:
         present = PAGE.read_text("utf-8") if PAGE.exists() else ""

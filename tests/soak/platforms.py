@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import re
 import time
 from collections import defaultdict
@@ -18,6 +19,7 @@ from aiohttp.test_utils import TestServer
 PAGE, APP = "108000000000001", "555000111"
 ANSWER = re.compile(r"re: domanda (\d+) (\d+)$")
 RETRY = 1  # seconds, said with each 429
+WAY = 0.1  # seconds at most, to the platform and back: otherwise no kill would meet a call under way
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ class Platforms:
     held_back: int = 0  # Telegram's updates that are not taken yet
     echo: Callable[[str, dict[str, Any]], None] = lambda _chat, _message: None
     url: str = ""
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _answers: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))  # Telegram's
+    _mids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
@@ -73,6 +77,7 @@ class Platforms:
             asked_in, number = arrival.answers
             self.wrong_chat += asked_in != chat
             self.read[chat].append((number, arrival.at))
+            self._answers[chat].add(number)
 
     def _drop(self, platform: str, request: web.Request) -> None:
         """The message arrived; that it did is not told, as long as some are to be dropped."""
@@ -81,6 +86,10 @@ class Platforms:
             self.dropped[platform] += 1
             if request.transport:
                 request.transport.abort()
+
+    def answered(self, chat: str) -> int:
+        """How many different messages of this chat have their answer."""
+        return len(self._answers[chat])
 
     def number(self, chat: str) -> int:
         """The next of Telegram's one row: a message of this chat, whoever wrote it."""
@@ -106,9 +115,11 @@ class Platforms:
             self.refused += 1
             why = {"description": f"Too Many Requests: retry after {RETRY}", "parameters": {"retry_after": RETRY}}
             return web.json_response({"ok": False, "error_code": 429, **why}, status=429)
+        await asyncio.sleep(random.random() * WAY)
         number = self.number(chat)
         self._arrives("telegram", chat, text)
         self._drop("telegram", request)
+        await asyncio.sleep(random.random() * WAY)
         to = {"id": int(chat), "type": "private", "first_name": "Anna"}
         message = {"message_id": number, "date": int(time.time()), "chat": to, "text": text}
         return web.json_response({"ok": True, "result": message})
@@ -121,10 +132,12 @@ class Platforms:
         if chat in self.storms:
             self.refused += 1
             return web.json_response({"error": {"code": 613, "message": "too many calls"}}, status=429)
-        mid = f"m_out{next(self._numbers)}"
+        mid = f"m_out{next(self._mids)}"
+        await asyncio.sleep(random.random() * WAY)
         self._arrives("messenger", chat, message["text"], message["metadata"])
         self.echo(chat, {"mid": mid, "text": message["text"], "metadata": message["metadata"]})
         self._drop("messenger", request)
+        await asyncio.sleep(random.random() * WAY)
         return web.json_response({"recipient_id": chat, "message_id": mid})
 
     async def _app(self, _request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -29,15 +30,16 @@ class Plan:
     kills: int = 5
     minutes: float = 2.0  # of kills at most
     drops: int = 30  # sends whose answer is dropped, on Messenger
-    marked: int = 3  # and on Telegram, where each is sent again
-    storm: float = 3.0  # seconds
+    unheard: int = 3  # and on Telegram
+    storm: float = 3.0  # seconds of each half of a round: without one chat refused, and with
+    rounds: int = 1  # of these
     away: float = 2.0  # seconds that a server is away
     patience: float = 60.0  # seconds until it must be back to normal
 
 
 TELEGRAM = 0.25  # of the messages: its pace is 30 a second over all chats, and one in each
-PAUSE = 2.5  # seconds between two messages of one customer
-LIVES = {"bot": (0.3, 4.0), "engine": (3.0, 8.0), "redis": (4.0, 10.0), "sql": (20.0, 60.0)}
+BEARABLE = 0.6  # of what the machine can do: beyond it every answer waits for others
+LIVES = {"bot": (0.3, 4.0), "engine": (1.0, 5.0), "redis": (4.0, 10.0), "sql": (20.0, 60.0)}
 CALM, OLD = 45.0, 3.0  # seconds: how long that may take, and what was held up
 SETTLE = 150.0  # seconds until everybody is answered: two leases, an echo's wait, and a slow machine
 
@@ -47,26 +49,32 @@ async def soak(plan: Plan, folder: Path, say: Say = lambda _scene, _share: None)
     platforms = Platforms()
     crowd = Crowd(platforms, [])
     ledger = Ledger(plan.database)
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = spent.ru_utime + spent.ru_stime
     async with platforms.serve():
         await crowd.open()
         try:
             say("start", 0)
             async with service(platforms, crowd, folder, database=plan.database) as running:
+                used = time.process_time()
                 await _run(plan, running, crowd, ledger, say)
+                ledger.processor["customers and platforms"] = time.process_time() - used
         finally:
             await crowd.close()
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)  # of those that have ended, and all have
+    ledger.processor["the service"] = spent.ru_utime + spent.ru_stime - before
     return ledger
 
 
 async def _run(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say: Say) -> None:
     for bot in running.bots:
         bot.first.clear()  # the very first start makes the tables
-    each = plan.per_second * PAUSE
+    each = plan.per_second * crowd.pause
     for platform, number in (("telegram", each * TELEGRAM), ("messenger", each * (1 - TELEGRAM))):
         for _ in range(max(2, round(number))):
             crowd.customer(platform)
     began = time.monotonic()
-    writing = asyncio.create_task(crowd.write(PAUSE))
+    writing = asyncio.create_task(crowd.write())
     try:
         ledger.normal["at the start"] = await crowd.normal(plan.patience)
         scenes: list[tuple[str, Callable[[], Awaitable[None]]]] = [
@@ -156,33 +164,54 @@ async def _servers(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger) -
 async def _drops(plan: Plan, crowd: Crowd) -> None:
     """The message arrives, and the bot is not told that it did."""
     drops = crowd.platforms.drops
-    drops["messenger"], drops["telegram"] = plan.drops, plan.marked
-    async with asyncio.timeout(60 + plan.drops * 2):
-        while any(drops.values()):
-            await asyncio.sleep(0.1)
+    drops["messenger"], drops["telegram"] = plan.drops, plan.unheard
+    end = time.monotonic() + plan.patience + plan.drops / 2
+    while any(drops.values()) and time.monotonic() < end:
+        await asyncio.sleep(0.1)
+    drops.clear()
 
 
 async def _storm(plan: Plan, crowd: Crowd, ledger: Ledger) -> None:
-    """One chat of Telegram is refused; the others are compared with the time before, and none may wait for its end."""
+    """One chat of Telegram is refused, again and again; the others are compared with the time between."""
     await _calm(crowd)
-    before = time.monotonic()
-    await asyncio.sleep(plan.storm)
+    await _bearable(plan, crowd)
     unlucky = crowd.customer("telegram", probe=True)
-    began = time.monotonic()
-    crowd.platforms.storms.add(unlucky.chat)
-    async with asyncio.timeout(plan.patience):
-        for _ in range(3):
+    waits: dict[bool, list[float]] = {False: [], True: []}
+    for refused in (False, True) * plan.rounds:
+        began = time.monotonic()
+        if refused:
+            crowd.platforms.storms.add(unlucky.chat)
+        for _ in range(2):  # in both halves, so that both bear the same
             await crowd.says(unlucky)
-        while not crowd.platforms.refused:
-            await asyncio.sleep(0.1)
+        await asyncio.sleep(plan.storm - (time.monotonic() - began))
+        ended = time.monotonic()
+        if refused:
+            ledger.normal["while one chat is refused"] = await crowd.normal(plan.patience)
+            crowd.platforms.storms.clear()
+        await _answered(crowd, ended, plan.patience)
+        waits[refused] += _waits(crowd, began, ended, but=unlucky.chat)
+    assert crowd.platforms.refused
+    ledger.others = percentile(waits[False], 0.99), percentile(waits[True], 0.99)
+    ledger.others_of = min(len(each) for each in waits.values())
+
+
+async def _bearable(plan: Plan, crowd: Crowd) -> None:
+    """Let everybody write at the pace that leaves the machine some air."""
+    before, began = len(crowd.platforms.record), time.monotonic()
     await asyncio.sleep(plan.storm)
-    ledger.normal["while one chat is refused"] = await crowd.normal(plan.patience)
-    ended = time.monotonic()
-    crowd.platforms.storms.clear()
-    ledger.others = (
-        percentile(_waits(crowd, before, began, but=unlucky.chat), 0.99),
-        percentile(_waits(crowd, began, ended, but=unlucky.chat), 0.99),
-    )
+    reached = (len(crowd.platforms.record) - before) / (time.monotonic() - began)
+    writers = sum(not customer.probe for customer in crowd.customers)
+    crowd.pause = max(crowd.pause, writers / max(reached * BEARABLE, 1.0))
+    await asyncio.sleep(crowd.pause)
+    await _calm(crowd)
+
+
+async def _answered(crowd: Crowd, before: float, patience: float) -> None:
+    """Wait until what was written before then is answered: slow answers must not be left out."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while any(customer.sent[number] < before for customer, number in crowd.unanswered()):
+                await asyncio.sleep(0.1)
 
 
 async def _calm(crowd: Crowd) -> None:
@@ -195,11 +224,11 @@ async def _calm(crowd: Crowd) -> None:
 
 
 def _waits(crowd: Crowd, begin: float, end: float, *, but: str) -> list[float]:
-    """Seconds from a message to its answer, of all answers of that time, other chats' than `but`."""
+    """Seconds from a message to its answer, of all messages of that time, other chats' than `but`."""
     return [
         at - customer.sent[number]
         for customer in crowd.customers
-        if customer.chat != but
+        if customer.chat != but and not customer.probe
         for number, at in crowd.platforms.read[customer.chat]
-        if begin <= at < end
+        if begin <= customer.sent[number] < end
     ]

@@ -20,4 +20,4 @@ async def test_everything_goes_wrong_and_nothing_is_lost_or_doubled(tmp_path: Pa
     assert not ledger.broken(), "\n".join([*ledger.broken(), table(ledger)])
     assert ledger.answered == ledger.sent > 100
     assert sum(ledger.kills.values()) >= Plan().kills and len(ledger.starts) >= 1
-    assert ledger.dropped == {"messenger": Plan().drops, "telegram": Plan().marked} and ledger.refused > 0
+    assert ledger.dropped == {"messenger": Plan().drops, "telegram": Plan().unheard} and ledger.refused > 0
