@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import OperationalError
 
 from bot.channels.base import Delivery
 from bot.flow import deliver, workers
@@ -358,3 +359,25 @@ async def test_two_that_sweep_at_once_do_everything_once(flow: World) -> None:
     flow.clock.passes(seconds=2)
     await asyncio.gather(watched(flow.way), watched(other.way))
     assert len([row for row in await flow.rows(events) if row.own]) == 1
+
+
+async def test_a_store_that_goes_away_at_the_start_is_waited_for(
+    flow: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The port is open by then: a process that ended now would take its webhooks with it."""
+    await flow.receives(flow.raw(text="ciao"))
+    real, left = flow.db.read, [1, 2]
+
+    async def read(work: Any) -> Any:
+        if left:
+            left.pop()
+            raise OperationalError("", {}, Exception("away"))
+        return await real(work)
+
+    monkeypatch.setattr(workers, "STORE", 0.01)
+    monkeypatch.setattr(flow.db, "read", read)
+    answering = flow.answering()
+    await answering.start()
+    await said(flow, "echo ciao")
+    await answering.stop()
+    assert not left

@@ -46,8 +46,17 @@ class Answering:
         self._stopping = False
 
     async def start(self) -> None:
-        """Take up what was stored and never answered, and from now on what nobody wakes us for."""
-        await self.take_up()
+        """Take up what was stored and never answered, and from now on what nobody wakes us for.
+
+        A store that goes away just now is waited for: this process has opened its port, and would end with an error.
+        """
+        while True:
+            try:
+                await self.take_up()
+                break
+            except AWAY as error:
+                log.warning("what is stored is taken up later: %s", type(error).__name__)
+                await asyncio.sleep(STORE)
         self._beside = [asyncio.create_task(self._look_around()), asyncio.create_task(self._renew())]
 
     def wake(self, key: ConversationKey) -> None:
