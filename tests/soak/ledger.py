@@ -39,6 +39,7 @@ class Ledger:
     wrong_chat: int = 0
     ambiguous: int = 0  # rows of which nobody knows at the end whether they arrived
     resent: Counter[str] = field(default_factory=Counter)  # marked, by platform
+    ended: int = 0  # times that a bot ended by itself
     asked: int = 0  # of Telegram, whether a chat has a number
     set_aside: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -94,6 +95,7 @@ class Ledger:
                 for whose, seconds in self.processor.items()
             ),
             ("kill -9", f"{kills}: " + ", ".join(f"{n} {kind}" for kind, n in self.kills.items()), ""),
+            ("bots that ended by themselves", str(self.ended), ""),
             ("sent", f"{self.sent}, {self.delivered_twice} of them delivered twice", ""),
             ("acknowledged", str(self.acknowledged), "all"),
             ("answered", str(self.answered), "all"),

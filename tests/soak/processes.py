@@ -38,16 +38,16 @@ class Bot:
     process: BotProcess
     crowd: Crowd
     first: list[tuple[float, float]] = field(default_factory=list)
+    ended: int = 0  # times that it ended by itself
+    _wanted: bool = False
 
     async def start(self) -> None:
-        """Run, and again where it ends by itself (a supervisor would); returns at the first acknowledgement."""
+        """Run; returns at the first acknowledgement."""
         async with asyncio.timeout(PATIENCE):
             began = time.monotonic()
             await self.process.start()
+            self._wanted = True
             while not await self._listens():
-                assert self.process.process
-                if self.process.process.returncode is not None:
-                    await self.process.start()
                 await asyncio.sleep(0.02)
             opened = time.monotonic()
             await self.crowd.says(self.crowd.customer("messenger", probe=True), self.process.port)
@@ -61,7 +61,16 @@ class Bot:
         writer.close()
         return True
 
+    async def watch(self) -> None:
+        """As a supervisor would: start it again where it ends by itself. Until cancelled."""
+        while True:
+            await asyncio.sleep(0.2)
+            if self._wanted and self.process.process and self.process.process.returncode is not None:
+                self.ended += 1
+                await self.process.start()
+
     async def kill(self) -> None:
+        self._wanted = False
         if self.process.process and self.process.process.returncode is None:
             await self.process.kill()
 
@@ -164,12 +173,15 @@ async def service(platforms: Platforms, crowd: Crowd, folder: Path, *, database:
         **({"REDIS_URL": redis.url} if redis else {}),
     }
     bots = [Bot(BotProcess(settings, folder / f"bot{port}.log", port), crowd) for port in crowd.ports]
+    watching = [asyncio.create_task(bot.watch()) for bot in bots]
     mortals: list[Mortal] = [*engines, *([redis] if redis else []), *bots]
     try:
         for one in mortals:
             await one.start()
         yield Service(url, bots, engines, redis, sql)
     finally:
+        for task in watching:
+            task.cancel()
         for one in reversed(mortals):
             await one.kill()
         if sql:

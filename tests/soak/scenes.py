@@ -99,6 +99,7 @@ async def _run(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say: 
         while (crowd.unanswered() or waiting.open()) and time.monotonic() < end:
             await asyncio.sleep(0.3)
         await asyncio.sleep(1)  # what comes twice comes now
+        ledger.ended = sum(bot.ended for bot in running.bots)
         ledger.starts = [each for bot in running.bots for each in bot.first]
         reckon(ledger, crowd, waiting)
     finally:
