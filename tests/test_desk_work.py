@@ -129,6 +129,16 @@ async def test_give_back_requeue_close_and_their_second_click(desk: DeskWorld) -
     assert not json.loads(refused.text)["ok"]
 
 
+async def test_not_solved_is_told_as_what_it_is(desk: DeskWorld) -> None:
+    anna, conversation = await taken(desk)
+    await anna.posts(f"/desk/c/{conversation}/close", {"outcome": "solved"})
+    await desk.flow.delivers()
+    await desk.flow.writes("No, non ancora")
+    page = (await anna.opens(f"/desk/c/{conversation}")).text
+    assert "In attesa di una persona: dice che non è risolto" in page
+    assert "risponde il bot" not in page, "it did not: the case was opened again in the same moment"
+
+
 async def test_a_lead_puts_a_colleague_s_customer_back_into_the_queue(desk: DeskWorld) -> None:
     _, conversation = await taken(desk)
     lead = await desk.agent("capo", "Carla Dini", "lead")

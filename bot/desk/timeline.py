@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Row
@@ -49,7 +50,7 @@ def timeline(
 ) -> list[Entry]:
     """Messages in their order, each move before the first message that came with or after it."""
     entries: list[Entry] = []
-    todo = list(moves)
+    todo = [move for move, after in zip_longest(moves, moves[1:]) if not _only_passes(move, after)]
     titles: dict[str, str] = {}
     for row in rows:
         # a customer's word and the move it led to may bear the same time: the word came first
@@ -105,6 +106,11 @@ def _moment(w: Words, about: str) -> str:
         return w.at(datetime.fromisoformat(about))
     except (ValueError, TypeError):  # no time, or one without a zone, which no line of ours has
         return about
+
+
+def _only_passes(move: Row[Any], after: Row[Any] | None) -> bool:
+    """Through the bot to a person in one moment: told by itself, it would say that the bot answers."""
+    return bool(after and move.to_status == after.from_status == Status.BOT and move.at == after.at)
 
 
 def _move(w: Words, move: Row[Any]) -> Entry:
