@@ -46,7 +46,7 @@ def decide(connection: Connection, way: Way, conversation: Row[Any], case: Row[A
     team = way.teams.get(case.team)
     if case.offered_to or case.lead_since or team.opens(now):
         return None
-    if not presence.people(connection, now) and not decisions.since(connection, [case.id]):
+    if not presence.anyone(connection, now) and not decisions.since(connection, [case.id]):
         return None
     _alone(connection)
     waiting = _as_waiting(connection, way, [(conversation, case)], now)[0]

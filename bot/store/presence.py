@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row, Subquery, delete, func, select, update
 
 from bot.model.choosing import Person
 from bot.model.roles import GIVEN_CUSTOMERS
-from bot.model.states import Status
 from bot.store.conversations import tell
 from bot.store.events import insert_new
 from bot.store.tables import agents, attention, cases, conversations, presence
@@ -49,6 +48,11 @@ def gone(connection: Connection, agent_id: int) -> None:
 def is_here(connection: Connection, agent_id: int, now: datetime) -> bool:
     """Whether the person is at an open, used desk and not paused."""
     return connection.execute(_present(now).where(agents.c.id == agent_id)).first() is not None
+
+
+def anyone(connection: Connection, now: datetime) -> bool:
+    """Whether somebody is there at all."""
+    return connection.execute(_present(now).limit(1)).first() is not None
 
 
 def people(connection: Connection, now: datetime) -> list[Person]:
@@ -93,7 +97,7 @@ def _loads(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
     """Customers in hand, and those offered."""
     in_hand = (
         select(conversations.c.agent_id, func.count().label("count"))
-        .where(conversations.c.status == Status.AGENT, conversations.c.agent_id.in_(ids))
+        .where(conversations.c.agent_id.in_(ids))  # who has a name beside it is in hand: read from the index alone
         .group_by(conversations.c.agent_id)
     )
     offered = (
