@@ -52,8 +52,8 @@ engine: setup  ## run the engine and its actions alone (ENGINE_PORT, default 500
 bench: setup-dev  ## measure, print a table and write docs/benchmarks.md
 	@$(PY) -m bench
 
-bench-nlu: setup-dev  ## how well it understands, beside its peers: docs/benchmarks-nlu.md; DATA=folder with the public sets
-	@$(PY) -m bench_nlu $(if $(DATA),--data $(DATA))
+bench-nlu: setup-dev  ## how well it understands, beside its peers: docs/benchmarks-nlu.md; DATA=folder with the public sets, AGAIN=1
+	@$(PY) -m bench_nlu $(if $(DATA),--data $(DATA)) $(if $(AGAIN),--again)
 
 soak: setup-dev  ## kill, stop and cut off everything under load; DATABASE, KILLS, MINUTES, PER_SECOND, DROPS, WRITE=1 for docs/soak.md
 	@$(PY) -m tests.soak --database $(or $(DATABASE),both) --kills $(or $(KILLS),200) --minutes $(or $(MINUTES),9) \

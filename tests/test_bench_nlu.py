@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench_nlu import __main__ as bench
 from bench_nlu import metrics, systems
-from bench_nlu.__main__ import measured
 from bench_nlu.sets import NoData, Set, all_sets, tabbed
 from bench_nlu.systems import judged
 
@@ -61,11 +62,39 @@ def test_a_slow_system_is_taught_the_same_share_of_every_intent() -> None:
     assert TINY.taught("diet", everything=True) == TINY.taught("ours", everything=False) == TINY.train
 
 
-def test_a_peer_that_fails_is_told_in_the_page_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_fails_is_told_in_the_page_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     done = systems.judged(TINY, "tfidf", {"seconds": 1.0, "cpu": 1.0}, served(
         answer("greet", 0.9), answer("bye", 0.8), answer("bye", 0.2)))
     monkeypatch.setattr(systems, "node_folder", lambda: Path("/"))
+    monkeypatch.setattr(bench, "KEPT", tmp_path / "kept" / "results.json")
+    monkeypatch.setattr(bench, "PAGE", tmp_path / "page.md")
     monkeypatch.setenv("PATH", "")  # no node
-    text = measured([TINY], ["nlpjs"], [done], everything=False, writes=False)
+    text = bench.measured([TINY], [(TINY, "nlpjs")], [done], everything=False, again=False)
     assert "| nlp.js | did not run: " in text
     assert "| TF-IDF SVM alone | 100.0 |" in text
+    assert (tmp_path / "page.md").read_text() == text
+    assert bench.restored() == [done]
+
+
+def test_only_what_is_missing_is_measured_or_what_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = systems.judged(TINY, "ours", {"seconds": 1.0, "cpu": 1.0}, served(
+        answer("greet", 0.9), answer("bye", 0.8), answer("bye", 0.2)))
+    asked: list[str] = []
+
+    def measure(one: Set, system: str, *, everything: bool) -> systems.Found:
+        asked.append(system)
+        return replace(done, system=system)
+
+    monkeypatch.setattr(bench, "KEPT", tmp_path / "results.json")
+    monkeypatch.setattr(bench, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(bench, "measure", measure)
+    both = [(TINY, "ours"), (TINY, "tfidf")]
+    bench.measured([TINY], both, [done], everything=False, again=False)
+    assert asked == ["tfidf"]
+    bench.measured([TINY], [(TINY, "ours")], bench.restored(), everything=False, again=True)
+    assert asked == ["tfidf", "ours"]
+    assert sorted(each.system for each in bench.restored()) == ["ours", "tfidf"]
