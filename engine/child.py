@@ -8,16 +8,11 @@ every system gives; without it a dead service would leave an engine holding its 
 
 from __future__ import annotations
 
-import gc
 import os
 import runpy
 import signal
 import sys
 import threading
-
-#: New objects after which Python looks for cycles. At its own 700 a third of a start is spent looking: Rasa's modules
-#: make a million objects that stay.
-OBJECTS = 50_000
 
 
 def end_with_parent() -> None:
@@ -28,7 +23,6 @@ def end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(OBJECTS, 20, 50)
     threading.Thread(target=end_with_parent, daemon=True, name="end-with-parent").start()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
