@@ -14,7 +14,10 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent  # where the child finds this module
 
 #: Bytes that tell western languages apart: small letters and signs of ASCII; of UTF-8 what makes accented letters
 #: and curly quotes. A text in another script consists of bytes that are all the same to the cut model.
@@ -57,8 +60,9 @@ class Spoken:
 
 def spoken(languages: Sequence[str]) -> Spoken:
     """The model for these languages; takes a second. Raises CalledProcessError for a language that it does not know."""
-    command = [sys.executable, "-m", "bot.flow.spoken", *languages]
-    return Spoken(*pickle.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))  # noqa: S301
+    command = [sys.executable, "-m", __name__, *languages]
+    child = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
+    return Spoken(*pickle.loads(child.stdout))
 
 
 def cut(languages: Sequence[str]) -> tuple[object, ...]:
