@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from bot.channels.base import Delivery, Sent
 from bot.channels.telegram import TelegramChannel, TelegramSettings
+from bot.flow.doubt import doubts
 from bot.flow.sweep import sweep
 from bot.model.errors import SendError
 from bot.model.messages import ConversationKey, RawEvent
@@ -90,6 +91,7 @@ class Doubt:
         for _ in range(int(seconds)):
             self.flow.clock.passes(seconds=1)
             await sweep(self.flow.way)
+            await doubts(self.flow.way)
             await self.flow.delivers()
 
     async def rows(self) -> list[tuple[str, bool]]:

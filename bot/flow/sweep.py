@@ -37,10 +37,13 @@ Step = Callable[[Way], Awaitable[None]]
 
 
 async def sweep(way: Way, *, everything: bool = False) -> None:
-    """Every step once. `everything`: at start, when no other process can be answering or sending."""
+    """Every step once, but for what asks a platform: a start must not wait for it.
+
+    `everything`: at start, when no other process can be answering or sending.
+    """
     await _lost_calls(way, everything=everything)
     first, then = (teams.fresh, assign.offers, late_promises), (slipped, targets_due, watched, promises_due)
-    for step in (doubts, lost_answers, *first, *then, windows.closing, retention):
+    for step in (lost_answers, *first, *then, windows.closing, retention):
         await step(way)
 
 
