@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ import pytest
 
 from bot.flow.texts import Texts
 from bot.model.choosing import Choice, Person, Wanted, choose, goes_to_the_lead
-from bot.model.team import Team, since, when
+from bot.model.team import DAYS, Team, since, when
 from bot.model.teams import Teams, teams_from, teams_of
 from tests.flow_support import CARE, TEAMS
 
@@ -58,6 +58,17 @@ def test_a_lunch_break_is_closed() -> None:
     team = team_of(SPLIT)
     assert team.opens(at("2026-11-23 13:00")) == at("2026-11-23 14:00")
     assert team.opens(at("2026-11-23 12:59")) is None
+
+
+def test_a_team_may_be_there_until_midnight_and_all_night() -> None:
+    evening = team_of({**CARE, "holidays": "", "hours": {"monday": ["20:00-24:00"]}})
+    assert evening.opens(at("2026-11-23 23:59")) is None
+    assert evening.opens(at("2026-11-24 00:00")) == at("2026-11-30 20:00")
+    assert evening.open_time(at("2026-11-23 23:00"), at("2026-11-24 09:00")) == timedelta(hours=1)
+    always = team_of({**CARE, "holidays": "", "hours": {day: ["00:00-24:00"] for day in DAYS}})
+    assert always.opens(at("2026-11-23 23:59")) is always.opens(at("2026-11-24 00:00")) is None
+    assert always.open_time(at("2026-11-23 12:00"), at("2026-11-25 12:00")) == timedelta(days=2)
+    assert always.later(at("2026-11-23 23:00"), timedelta(hours=2)) == at("2026-11-24 01:00")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import dateparser
 
+DAY_ENDS = time(23, 59)  # as people say it: midnight already has the next day's name
 CLOSED_DAY_ENDS = time(18)  # a promise for a day on which nobody is there is still meant for its working hours
 AHEAD = 400  # days looked ahead for a day on which the team is there
 
@@ -92,7 +93,7 @@ class Hours(Protocol):
     def zone(self) -> ZoneInfo:
         """Where the team is."""
 
-    def spans(self, day: date) -> tuple[tuple[time, time], ...]:
+    def spans(self, day: date) -> tuple[tuple[datetime, datetime], ...]:
         """Opening hours of a day, local."""
 
 
@@ -124,7 +125,7 @@ def due_of(text: str, now: datetime, hours: Hours) -> datetime | None:
         return due
     if day is None:  # "alle 9", said at 11
         return datetime.combine(found + timedelta(days=1), due.time(), hours.zone)
-    return datetime.combine(found, time(23, 59), hours.zone) if found == said.now.date() else None
+    return datetime.combine(found, DAY_ENDS, hours.zone) if found == said.now.date() else None
 
 
 def is_closed(moment: datetime, hours: Hours) -> bool:
@@ -140,8 +141,8 @@ def _in_hours(said: _Said, length: re.Match[str]) -> datetime:
     for ahead in range(AHEAD):
         day = said.now.date() + timedelta(days=ahead)
         for opens, closes in said.hours.spans(day):
-            begins = max(datetime.combine(day, opens, said.hours.zone), said.now)
-            room = datetime.combine(day, closes, said.hours.zone) - begins
+            begins = max(opens, said.now)
+            room = closes - begins
             if room >= whole:
                 return begins + whole
             whole -= max(room, timedelta())
@@ -215,7 +216,10 @@ def _clock(said: _Said) -> time | None:
 
 def _closing(hours: Hours, day: date) -> time:
     spans = hours.spans(day)
-    return spans[-1][1] if spans else CLOSED_DAY_ENDS
+    if not spans:
+        return CLOSED_DAY_ENDS
+    ends = spans[-1][1]
+    return ends.time() if ends.date() == day else DAY_ENDS
 
 
 def _working_day(hours: Hours, after: date, count: int) -> date:

@@ -35,7 +35,7 @@ FIRST, NEXT, RESOLUTION = "first_answer", "next_answer", "resolution"
 
 @dataclass(frozen=True)
 class Team:
-    """Opening hours are spans of local time per weekday, Monday first."""
+    """Opening hours are spans of local time per weekday, Monday first; one that ends at 0:00 lasts until midnight."""
 
     key: str
     name: dict[str, str]
@@ -56,21 +56,24 @@ class Team:
         local = now.astimezone(self.zone)
         for ahead in range(AHEAD):
             day = local.date() + timedelta(days=ahead)
-            for start, end in self.spans(day):
-                begins = datetime.combine(day, start, self.zone)
-                if begins <= local < datetime.combine(day, end, self.zone):
+            for begins, ends in self.spans(day):
+                if begins <= local < ends:
                     return None
                 if begins > local:
                     return begins
         raise ValueError("the team's file has no opening hours")
 
-    def spans(self, day: date) -> tuple[tuple[time, time], ...]:
-        """The opening hours of a day, local; none on a holiday."""
+    def spans(self, day: date) -> tuple[tuple[datetime, datetime], ...]:
+        """From when to when the team is there on a day, local; none on a holiday."""
         if day in self.closed:
             return ()
         if self.country and day in _holidays(self.country, day.year):
             return ()
-        return self.hours[day.weekday()]
+        return tuple(self._span(day, *clocks) for clocks in self.hours[day.weekday()])
+
+    def _span(self, day: date, begins: time, ends: time) -> tuple[datetime, datetime]:
+        last = day if ends > begins else day + timedelta(days=1)
+        return datetime.combine(day, begins, self.zone), datetime.combine(last, ends, self.zone)
 
     def open_time(self, began: datetime, ended: datetime) -> timedelta:
         """How long the team was there between two moments."""
@@ -97,10 +100,8 @@ class Team:
         day = since.astimezone(self.zone).date()
         for ahead in range(AHEAD):
             for begins, ends in self.spans(day + timedelta(days=ahead)):
-                start = datetime.combine(day + timedelta(days=ahead), begins, self.zone).astimezone(UTC)
-                end = datetime.combine(day + timedelta(days=ahead), ends, self.zone).astimezone(UTC)
-                if end > since:
-                    yield max(start, since.astimezone(UTC)), end
+                if ends > since:
+                    yield max(begins, since).astimezone(UTC), ends.astimezone(UTC)
 
 
 @cache

@@ -18,6 +18,7 @@ from bot.model.team import DAYS, FIRST, NEXT, RESOLUTION, Team
 
 FILE = "teams.yml"
 LANGUAGES = ("it", "en")
+MIDNIGHT = "24:00"  # the end of a day, as people write it; a `time` has no such hour
 LONGEST_WAIT = 240  # minutes: an offer that stands longer than this is a queue by another name
 LONGEST_TARGET = timedelta(hours=500)  # of opening hours: what takes longer is promised, not aimed at
 MOST_WEEKS = 26  # a target that a team needs longer for could not be told a day at all
@@ -194,9 +195,12 @@ def _targets(raw: Any, key: str, problems: list[str]) -> dict[str, timedelta]:
 
 def _there(days: tuple[tuple[tuple[time, time], ...], ...]) -> timedelta:
     """How long the team is there in a week."""
-    any_day = date.min
-    lengths = (datetime.combine(any_day, end) - datetime.combine(any_day, start) for day in days for start, end in day)
-    return sum(lengths, timedelta())
+    return sum((_length(begins, ends) for day in days for begins, ends in day), timedelta())
+
+
+def _length(begins: time, ends: time) -> timedelta:
+    length = datetime.combine(date.min, ends) - datetime.combine(date.min, begins)
+    return length if length > timedelta() else length + timedelta(days=1)  # until midnight
 
 
 def _twice(teams: tuple[Team, ...], problems: list[str]) -> None:
@@ -216,11 +220,12 @@ def _spans_of(hours: dict[str, Any], day: str, key: str, problems: list[str]) ->
         return ()
     for span in listed:
         try:
-            start, end = (time.fromisoformat(clock.strip()) for clock in str(span).split("-"))
+            first, last = (clock.strip() for clock in str(span).split("-"))
+            start, end = time.fromisoformat(first), time.min if last == MIDNIGHT else time.fromisoformat(last)
         except ValueError:
             problems.append(f"{key}: hours: {day}: {span!r} is not of the form 08:30-21:30")
             continue
-        if start >= end:
+        if start >= end and last != MIDNIGHT:
             problems.append(f"{key}: hours: {day}: {span!r} ends before it begins")
         spans.append((start, end))
     return tuple(sorted(spans))

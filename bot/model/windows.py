@@ -68,8 +68,7 @@ def _last_there(team: Team, moment: datetime) -> datetime | None:
     local = moment.astimezone(team.zone)
     for back in range(11):
         day = local.date() - timedelta(days=back)
-        for start, end in reversed(team.spans(day)):
-            begins, until = (datetime.combine(day, clock, team.zone) for clock in (start, end))
+        for begins, until in reversed(team.spans(day)):
             if begins < local:
                 return moment if until >= local else until
     return None
