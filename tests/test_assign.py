@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -377,6 +378,22 @@ async def test_a_colleague_is_asked_in_and_done(flow: World) -> None:
         await flow.db.write(lambda c: transfer.helped(c, found.id, stranger, now=now))
     await flow.db.write(lambda c: transfer.helped(c, found.id, shop, now=now))
     assert [kind for kind, *_ in await story(flow)] == ["offered", "taken", "asked", "helped"]
+
+
+async def test_who_was_asked_first_is_told_when_another_is_asked(flow: World) -> None:
+    anna, shop, depot = await there(flow), await flow.agent("Shop S."), await flow.agent("Depot D.")
+    await asks(flow)
+    await flow.does(handoff.claim, anna)
+    found = await flow.conversation()
+    assert found
+    for one in (shop, shop, depot):
+        ask = partial(transfer.pull_in, conversation_id=found.id, holder=anna, colleague=one, note="", now=flow.clock())
+        await flow.db.write(ask)
+    case = await flow.case()
+    assert case and case.helper_id == depot.id
+    kinds = [(kind, name) for kind, name, *_ in await story(flow)]
+    assert kinds[2:] == [("asked", "Shop S."), ("asked", "Shop S."), ("spared", "Shop S."), ("asked", "Depot D.")]
+    assert f"offer:{shop.id}" in [line.kind for line in await flow.rows(t.live)][-2:]
 
 
 async def test_at_the_end_of_a_shift_someone_is_suggested(flow: World) -> None:

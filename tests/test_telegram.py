@@ -307,6 +307,21 @@ async def test_words_arrive_even_when_their_picture_cannot(
     assert [call.given["text"] for call in platform.named("sendMessage")] == ["Anna: eccomi"] * 2
 
 
+async def test_what_a_person_sends_for_its_picture_does_not_go_without(
+    platform: Recorder, channel: TelegramChannel, tmp_path: Path
+) -> None:
+    shown = replace(delivery(Part("ecco la scheda", image=str(tmp_path / "gone.jpg"))), human=True)
+    with pytest.raises(SendError) as gone:
+        await channel.send(shown)
+    assert (gone.value.reason, gone.value.permanent, platform.calls) == ("picture", True, [])
+    platform.answers["sendPhoto"] = [(400, {"ok": False, "error_code": 400, "description": "Bad Request: IMAGE"})]
+    with pytest.raises(SendError):
+        await channel.send(replace(shown, part=Part("ecco la scheda", image="https://example.org/broken.png")))
+    anna = Speaker(1, "Anna", str(tmp_path / "gone.jpg"), "")
+    await channel.send(replace(shown, speaker=anna))  # her face is no reason to say nothing
+    assert [call.given["text"] for call in platform.named("sendMessage")] == ["ecco la scheda"]
+
+
 async def test_typing_never_raises(platform: Recorder, channel: TelegramChannel) -> None:
     await channel.typing(KEY)
     platform.answers["sendChatAction"] = ["drop", (403, {"ok": False, "error_code": 403, "description": "no"})]

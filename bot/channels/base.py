@@ -71,6 +71,11 @@ class Delivery:
     human: bool = False  # a person wrote it (the bot's own messages never use the longer window)
     within_window: bool = True  # the customer wrote within `reply_window`
 
+    @property
+    def image_matters(self) -> bool:
+        """Whether a person sends it for what it shows: then the words alone are not what they said. A face is none."""
+        return self.human and not (self.speaker and self.part.image == self.speaker.picture)
+
 
 @dataclass(frozen=True)
 class Sent:

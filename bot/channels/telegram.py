@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import aiohttp
 from aiohttp import web
-from telegram import Message
+from telegram import InputFile, Message
 from telegram.error import BadRequest, Conflict, RetryAfter, TelegramError
 
 from bot.channels import door
@@ -228,15 +228,21 @@ class TelegramChannel:
     async def _send(self, delivery: Delivery) -> Message:
         part, chat = delivery.part, delivery.key.chat
         keyboard = keyboard_of(part.quick_replies)
-        if part.image and (photo := await photo_of(part.image)):
+        if part.image and (photo := await self._photo(delivery)):
             try:
                 caption = part.text or None
                 return await self._bot.send_photo(chat, photo, caption=caption, reply_markup=keyboard)
             except BadRequest as exc:
-                if not part.text or "chat not found" in str(exc).lower():
+                if delivery.image_matters or not part.text or "chat not found" in str(exc).lower():
                     raise
                 log.warning("%s: a picture was refused, its text goes alone", self.name)
         return await self._bot.send_message(chat, part.text, reply_markup=keyboard)
+
+    async def _photo(self, delivery: Delivery) -> str | InputFile | None:
+        photo = await photo_of(str(delivery.part.image))
+        if photo is None and (delivery.image_matters or not delivery.part.text):
+            raise SendError("picture", "its file is gone", permanent=True)
+        return photo
 
     async def typing(self, key: ConversationKey, speaker: Speaker | None = None) -> None:
         """Show "typing" for five seconds. Never raises."""

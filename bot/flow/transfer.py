@@ -134,10 +134,17 @@ def suggested(connection: Connection, way: Way, conversation: Row[Any], holder_i
 def pull_in(
     connection: Connection, conversation_id: int, holder: Row[Any], colleague: Row[Any], note: str, *, now: datetime
 ) -> None:
-    """Ask a colleague by name to look at this: it is on their list until done; the customer keeps their person."""
+    """Ask a colleague by name to look at this: it is on their list until done; the customer keeps their person.
+
+    Whoever was asked before is told that they are no longer needed.
+    """
     conversation = handoff.in_hand(connection, conversation_id, holder)
     if colleague.id == holder.id or not colleague.active:
         raise Refused("nobody")
+    before = cases.get(connection, conversation.case_id).helper_id
+    if before not in (None, colleague.id):
+        decisions.add(connection, conversation.case_id, "spared", agent_id=before, by_agent_id=holder.id, now=now)
+        conversations.tell(connection, conversation_id, f"offer:{before}", now)
     cases.change(connection, conversation.case_id, helper_id=colleague.id)
     decisions.add(
         connection, conversation.case_id, "asked", agent_id=colleague.id, by_agent_id=holder.id, why=note, now=now
