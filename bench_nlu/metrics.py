@@ -41,15 +41,9 @@ def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> fl
     return sum(abs(sum(c - h for c, h in each)) for each in bins) / len(right)
 
 
-def balanced_threshold(inside: Sequence[float], outside: Sequence[float]) -> float:
-    """The threshold at which both errors are equal: in scope turned away, and out of scope let through.
+def allowed_threshold(inside: Sequence[float], right: Sequence[bool], refused: float) -> float:
+    """The threshold that turns away this share of what would be answered right.
 
-    Unlike the best mean of both, which a handful of sentences out of scope moves far, it is where two curves cross.
+    Not one at which both errors balance: a hundred sentences out of scope would move that far.
     """
-    good, beyond = sorted(inside), sorted(outside)
-
-    def apart(threshold: float) -> float:
-        refused = bisect_left(good, threshold) / len(good)
-        return abs(refused - 1 + bisect_left(beyond, threshold) / len(beyond))
-
-    return min(sorted({*good, *beyond}), key=apart)
+    return quantile([score for score, hit in zip(inside, right, strict=True) if hit], refused)

@@ -26,6 +26,8 @@ NODE_FOLDER = ROOT / "data" / "bench-nlu" / "node"
 #: One core each while they answer, as an engine process has it; training has all.
 ALONE = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
                                 "TF_NUM_INTEROP_THREADS")}
+#: Share of the validation part's right answers that the chosen threshold turns away: what config.yml allows, too.
+REFUSED = 0.05
 #: Seconds after which a phase is ended: one peer that never ends must not cost the others' results.
 PATIENCE = 90 * 60
 
@@ -131,12 +133,12 @@ def judged(one: Set, system: str, trained: dict[str, Any], served: dict[str, Any
     inside = [next(answers) for _ in one.test]
     outside = [next(answers) for _ in one.outside]
     validation = [next(answers) for _ in one.validation]
-    validation_outside = [next(answers) for _ in one.validation_outside]
     right = [answer["name"] == intent for answer, (_, intent) in zip(inside, one.test, strict=True)]
     known, foreign = _scores(inside), _scores(outside)
     kept = rejected = None
-    if validation and validation_outside:
-        threshold = metrics.balanced_threshold(_scores(validation), _scores(validation_outside))
+    if validation and foreign:
+        right_there = [answer["name"] == intent for answer, (_, intent) in zip(validation, one.validation, strict=True)]
+        threshold = metrics.allowed_threshold(_scores(validation), right_there, REFUSED)
         kept = metrics.share([hit and score >= threshold for hit, score in zip(right, known, strict=True)])
         rejected = metrics.share([score < threshold for score in foreign])
     times = served["times"]

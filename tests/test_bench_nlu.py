@@ -32,8 +32,9 @@ def test_the_measures_of_known_numbers() -> None:
     assert metrics.rejected([1, 2, 3, 4], [0, 1, 2, 5], 0.25) == 50
     assert metrics.calibration_error([0.75] * 4, [True, True, True, False]) == pytest.approx(0)
     assert metrics.calibration_error([0.95, 0.95], [True, False]) == pytest.approx(0.45)
-    assert metrics.balanced_threshold([0.9, 0.8, 0.3, 0.7], [0.1, 0.2, 0.4, 0.75]) == 0.7
-    assert metrics.balanced_threshold([0.9, 0.8], [0.1, 0.2]) == 0.8
+    right = [True] * 18 + [False, True, True]
+    assert metrics.allowed_threshold([n / 100 for n in range(30, 51)], right, 0.1) == 0.32
+    assert metrics.allowed_threshold([0.1, 0.5, 0.6], [False, True, True], 0.05) == 0.5
 
 
 def test_answers_are_judged_in_the_order_of_the_texts() -> None:
