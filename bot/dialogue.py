@@ -89,7 +89,7 @@ class Dialogue:
         try:
             async with self._connections().get(self._url, timeout=aiohttp.ClientTimeout(total=2)) as answer:
                 return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError):  # the last: closed by now
             return False
 
     async def answers(self) -> dict[str, dict[str, Reply]]:

@@ -248,8 +248,11 @@ class Engines:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(ROUND)
-            await self._look_names_up()
-            await asyncio.gather(*(engine.look() for engine in (*self._engines, *self._leaving.values())))
+            try:
+                await self._look_names_up()
+                await asyncio.gather(*(engine.look() for engine in (*self._engines, *self._leaving.values())))
+            except Exception:  # without this watch a breaker that is open would never close again
+                log.exception("the engines could not be looked after this time")
 
 
 async def addresses(url: str) -> dict[str, str | None]:

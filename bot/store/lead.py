@@ -85,10 +85,10 @@ class FileLock:
     async def take(self) -> bool:
         if not self._path:
             return True
-        self._file = _opened(self._path)
         try:
+            self._file = _opened(self._path)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError:  # held by another; or the file cannot be opened now: a later look may find that it can
             await self.drop()
             return False
         return True
