@@ -26,6 +26,7 @@ _DATES = (
     ),
     re.compile(r"\b(?P<month>[a-z]{3,9})\.?\s(?P<d>\d{1,2})(?:st|nd|rd|th)?,?\s(?P<y>\d{4})(?!\d)", re.I),
 )
+OLD_ENOUGH = 14  # years: nobody younger has a contract
 _MONTHS = (
     ("gen", "jan"), ("feb",), ("mar",), ("apr",), ("mag", "may"), ("giu", "jun"),
     ("lug", "jul"), ("ago", "aug"), ("set", "sep"), ("ott", "oct"), ("nov",), ("dic", "dec"),
@@ -74,8 +75,8 @@ def find_date(text: str) -> date | None:
             parts = match.groupdict()
             month = int(parts["m"]) if parts.get("m") else _month(parts["month"])
             year = int(parts["y"])
-            # Two digits: nobody under 14 has a contract, so 12 is 1912 and 10 of today's century never comes up.
-            year += 0 if year > 99 else 2000 if year <= 12 else 1900
+            if year < 100:  # of this century only where that makes somebody old enough for a contract
+                year += 2000 if year <= date.today().year - 2000 - OLD_ENOUGH else 1900
             try:
                 return date(year, month, int(parts["d"]))
             except ValueError:
