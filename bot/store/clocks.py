@@ -100,8 +100,7 @@ def report(connection: Connection, since: datetime) -> list[Row[Any]]:
     return list(
         connection.execute(
             select(_s.case_id, _s.clock, _s.team, _s.agent_id, _s.began_at, _s.ended_at)
-            .join(cases, cases.c.id == _s.case_id)
-            .where(cases.c.closed_at >= since, _s.ended_at.is_not(None))
+            .where(_s.case_id.in_(select(cases.c.id).where(cases.c.closed_at >= since)), _s.ended_at.is_not(None))
             .order_by(_s.case_id, _s.id)
         )
     )

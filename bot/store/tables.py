@@ -55,6 +55,7 @@ class Time(TypeDecorator[datetime]):
 _NEW = text("state = 'new'")
 _OFFERED = text("offered_to IS NOT NULL")
 _HELPED = text("helper_id IS NOT NULL")
+_CLOSED = text("closed_at IS NOT NULL")
 _LEADS = text("lead_since IS NOT NULL")
 _HELD = text("agent_id IS NOT NULL")
 _WAITS = text("counts_since IS NOT NULL")
@@ -263,6 +264,7 @@ cases = Table(
     Index("ix_cases_queue", "counts_since", "waiting_since", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
     Index("ix_cases_leads", "counts_since", "waiting_since", "id", sqlite_where=_LEADS, postgresql_where=_LEADS),
     Index("ix_cases_team", "team", "waiting_since", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    Index("ix_cases_closed", "closed_at", sqlite_where=_CLOSED, postgresql_where=_CLOSED),
 )
 
 #: Who was chosen for a case, and why; and what became of it. Shown at the desk, never changed.
@@ -374,6 +376,7 @@ waits = Table(
     Column("kept", Boolean),  # whether what was said was true; None: not said, or nobody can know
     Index("ix_waits_case", "case_id", "id"),
     Index("ix_waits_team", "team", "id"),
+    Index("ix_waits_began", "began_at"),
     Index("ix_waits_tell", "tell_at", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
 )
 
@@ -416,6 +419,7 @@ promises = Table(
     Column("answered_at", Time),
     Index("ix_promises_check", "state", "check_at"),
     Index("ix_promises_state_due", "state", "due_at"),
+    Index("ix_promises_state_settled", "state", "settled_at"),
     Index("ix_promises_conversation", "conversation_id", "state", "due_at"),
 )
 
