@@ -32,7 +32,7 @@ Read = Callable[[Connection], dict[str, Any]]
 
 async def lists(look: Look) -> web.StreamResponse:
     """The lists alone."""
-    data = await look.way.db.read(lambda connection: _read_lists(connection, look))
+    data = await look.way.db.screen(lambda connection: _read_lists(connection, look))
     return _screen(look, {**data, "open": None})
 
 
@@ -48,7 +48,7 @@ async def conversation(look: Look) -> web.StreamResponse:
         route = read_route(connection, look, opened, looking)
         return {**_read_lists(connection, look), **_read_conversation(connection, look, opened), **route}
 
-    data = await look.way.db.read(read)
+    data = await look.way.db.screen(read)
     if data is None:
         raise web.HTTPNotFound
     return _screen(look, {**data, **_open_view(look, data), **route_view(look, data)})
@@ -101,11 +101,13 @@ def _query(look: Look) -> str:
 
 def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     lead, after, query = look.me.role in OVERSEERS, look.request.query.get("after"), _query(look)
-    closing = _closing(connection, look, lead=lead)
+    closing = _closing(look)
+    whose = None if lead else look.me.id
     if query:
         listed = lists_.Listed(lists_.found(connection, query), None)
     elif _tab(look) == lists_.CLOSING:
-        listed = lists_.Listed(lists_.chosen(connection, closing[: lists_.SHOWN]), None)
+        near = windows.closing(connection, closing, whose)
+        listed = lists_.Listed(lists_.chosen(connection, near[: lists_.SHOWN]), None)
     else:
         listed = lists_.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     waiting, mine, to_answer = lists_.counts(connection, look.me.id)
@@ -114,11 +116,11 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
         "listed": listed,
         "query": query,
         "may_search": look.me.role in SEE_EVERY_CASE,
-        "closing": len(closing),
+        "closing": windows.how_many_close(connection, closing, whose),
         "offers": lists_.offered(connection, look.me.id) if look.me.role in SEE_EVERY_CASE else [],
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
         "aims": targets.nearest(connection, [row.in_hand for row in listed.rows if row.in_hand]),
-        "overdue": promises.overdue(connection, None if lead else look.me.id, look.way.clock()),
+        "overdue": promises.overdue(connection, whose, look.way.clock()),
         "waiting": waiting if look.me.role in SEE_EVERY_CASE else 0,
         "mine": mine + asked,
         "asked": asked,
@@ -127,17 +129,16 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     }
 
 
-def _closing(connection: Connection, look: Look, *, lead: bool) -> list[int]:
-    """What a platform's window closes soon: of everyone for a lead, else one's own and the queue's."""
+def _closing(look: Look) -> list[windows.Closing]:
+    """Where the platforms' windows close soon."""
     now = look.way.clock()
     if look.me.role not in SEE_EVERY_CASE:
         return []
-    where = [
+    return [
         windows.Closing(name, now - length, now - length + notice(length))
         for name, channel in look.way.channels.items()
         for length in channel.abilities.windows
     ]
-    return windows.closing(connection, where, None if lead else look.me.id)
 
 
 def _read_conversation(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from bot.store.conversations import tell
 from bot.store.events import insert_new
@@ -115,13 +115,18 @@ def begin_session(connection: Connection, agent_id: int, token_hash: str, csrf: 
     )
 
 
+_SESSION = (
+    select(*PUBLIC, sessions.c.csrf, sessions.c.seen_at)
+    .join(agents, agents.c.id == sessions.c.agent_id)
+    .where(
+        sessions.c.token_hash == bindparam("token"), sessions.c.seen_at >= bindparam("since"), agents.c.active
+    )
+)
+
+
 def session(connection: Connection, token_hash: str, since: datetime) -> Row[Any] | None:
     """The active person behind a browser, with the session's csrf word; None when it was last seen before `since`."""
-    return connection.execute(
-        select(*PUBLIC, sessions.c.csrf, sessions.c.seen_at)
-        .join(agents, agents.c.id == sessions.c.agent_id)
-        .where(sessions.c.token_hash == token_hash, sessions.c.seen_at >= since, agents.c.active)
-    ).first()
+    return connection.execute(_SESSION, {"token": token_hash, "since": since}).first()
 
 
 def roles(connection: Connection, token_hashes: Collection[str], since: datetime) -> dict[str, str]:

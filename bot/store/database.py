@@ -24,6 +24,9 @@ _Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]  # what to do, it
 AWAY = (OperationalError, InterfaceError, NoConnection)
 GROUP = 256  # functions in one commit at most: a longer group would keep the first caller waiting
 READERS = 4
+#: Screens read at a time: they work in Python more than in the database, and more of them at once would only take its
+#: lock from each other and from whoever decides, writes or is written to.
+SCREENS = 1
 
 
 class Database:
@@ -36,6 +39,7 @@ class Database:
         self._hasty = _engine(url, durable=False) if self.sqlite else self.engine
         workers = READERS if self.sqlite else READERS + 8
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="store")
+        self._screens = ThreadPoolExecutor(SCREENS, thread_name_prefix="store-screens")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         if self.sqlite:
@@ -67,12 +71,17 @@ class Database:
         """Run `work`, which must only read, in a snapshot."""
         return await self._in_pool(work)
 
+    async def screen(self, work: Callable[[Connection], T]) -> T:
+        """The same for all that somebody's screen shows: much at once, and in nobody's way."""
+        return await asyncio.get_running_loop().run_in_executor(self._screens, self._transaction, work)
+
     def close(self) -> None:
         """Finish what was asked for, then close every connection."""
         if self._writer:
             self._jobs.put(None)
             self._writer.join()
         self._pool.shutdown()
+        self._screens.shutdown()
         self.engine.dispose()
         self._hasty.dispose()
 
@@ -128,10 +137,10 @@ def _engine(url: str, *, durable: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_size=READERS + 8, pool_pre_ping=True, hide_parameters=True)
+        return create_engine(parsed, pool_size=READERS + 8 + SCREENS, pool_pre_ping=True, hide_parameters=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=READERS + 2, hide_parameters=True)
+    engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=READERS + SCREENS + 2, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

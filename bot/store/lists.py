@@ -10,14 +10,17 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
+    Integer,
     Row,
     Select,
+    bindparam,
     case,
     desc,
     func,
@@ -71,6 +74,24 @@ _owner_id = case((_c.status == Status.WAITING, cases.c.owner_id), else_=_c.agent
 
 _waiting_count = select(func.count()).where(cases.c.counts_since.is_not(None))
 
+_ME = bindparam("me", type_=Integer)  # whose desk it is
+#: Ids of the conversations that this person was asked to look at.
+_ASKED = (
+    select(cases.c.conversation_id)
+    .join(conversations, _c.case_id == cases.c.id)
+    .where(cases.c.helper_id == _ME, _c.id == cases.c.conversation_id, _c.status == Status.AGENT)
+)
+_ASKED_COUNT = select(func.count()).select_from(_ASKED.subquery())
+_COUNTS = select(
+    _waiting_count.scalar_subquery(), func.count(), func.coalesce(func.sum(1 - _answered), 0)
+).where(_c.agent_id == _ME)
+_OFFERED = (
+    select(cases.c.conversation_id)
+    .where(cases.c.offered_to == _ME, cases.c.counts_since.is_not(None))
+    .order_by(cases.c.counts_since, cases.c.waiting_since, cases.c.id)
+    .limit(SHOWN)
+)
+
 
 def _rows() -> Select[Any]:
     return (
@@ -111,19 +132,8 @@ def listed(
     Before the others who wait: those offered to this person and, for a `lead`, those that nobody took.
     """
     key = _key(after)
-    if tab == "waiting":
-        place = _waiting(agent_id, key, limit + 1, lead=lead).subquery()
-        order: list[ColumnElement[Any]] = [place.c.rank, place.c.counts_since, place.c.waiting_since, place.c.case_id]
-        query = _rows().add_columns(place.c.rank, place.c.case_id).join(place, place.c.conversation_id == _c.id)
-        query = query.order_by(*order)
-    elif tab == "mine":
-        order = [_answered, _c.last_customer_at, _c.id]
-        query = _rows().where(_c.id.in_(_in_hand(agent_id)))
-        query = _later(query, order, key, (None, Time, None)).order_by(*order)
-    else:
-        newest = _newest(key, limit + 1).subquery()
-        query = _rows().join(newest, newest.c.id == _c.id).order_by(desc(_c.last_message_at), desc(_c.id))
-    rows = list(connection.execute(query.limit(limit + 1)))
+    query = _page(tab, key, limit + 1, lead=lead) if key else _first_page(tab, limit + 1, lead)
+    rows = list(connection.execute(query, {_ME.key: agent_id} if tab != "all" else {}))
     if len(rows) <= limit:
         return Listed(rows, None)
     rows, last = rows[:limit], rows[limit - 1]
@@ -133,6 +143,29 @@ def listed(
     elif tab == "mine":
         end = (last.answered, last.last_customer_at, last.id)
     return Listed(rows, _cursor(end))
+
+
+@cache
+def _first_page(tab: str, limit: int, lead: bool) -> Select[Any]:
+    """What open desks ask for most: put together once, which takes longer than to ask it."""
+    return _page(tab, None, limit, lead=lead)
+
+
+def _page(tab: str, key: Sequence[Any] | None, limit: int, *, lead: bool) -> Select[Any]:
+    """A tab's rows after `key`, for the person `_ME`."""
+    if tab == "waiting":
+        place = _waiting(key, limit, lead=lead).subquery()
+        order: list[ColumnElement[Any]] = [place.c.rank, place.c.counts_since, place.c.waiting_since, place.c.case_id]
+        query = _rows().add_columns(place.c.rank, place.c.case_id).join(place, place.c.conversation_id == _c.id)
+        query = query.order_by(*order)
+    elif tab == "mine":
+        order = [_answered, _c.last_customer_at, _c.id]
+        query = _rows().where(_c.id.in_(union(select(_c.id).where(_c.agent_id == _ME), _ASKED)))
+        query = _later(query, order, key, (None, Time, None)).order_by(*order)
+    else:
+        newest = _newest(key, limit).subquery()
+        query = _rows().join(newest, newest.c.id == _c.id).order_by(desc(_c.last_message_at), desc(_c.id))
+    return query.limit(limit)
 
 
 def chosen(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
@@ -149,19 +182,17 @@ def found(connection: Connection, query: str) -> list[Row[Any]]:
 
 def offered(connection: Connection, agent_id: int) -> list[int]:
     """The conversations that are offered to this person, in the order of the queue."""
-    k = cases.c
-    mine = select(k.conversation_id).where(k.offered_to == agent_id, k.counts_since.is_not(None))
-    return list(connection.execute(mine.order_by(k.counts_since, k.waiting_since, k.id).limit(SHOWN)).scalars())
+    return list(connection.execute(_OFFERED, {_ME.key: agent_id}).scalars())
 
 
-def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSelect[Any]:
+def _waiting(key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSelect[Any]:
     """Places in the queue: offered to this person, then for a lead those nobody took, then all others.
 
     Each part along an index of its own, so that a page costs the same with ten and ten thousand who wait.
     """
     k = cases.c
-    elsewhere = k.offered_to.is_distinct_from(agent_id)
-    parts = [[k.offered_to == agent_id], [elsewhere]]
+    elsewhere = k.offered_to.is_distinct_from(_ME)
+    parts = [[k.offered_to == _ME], [elsewhere]]
     if lead:
         parts = [parts[0], [elsewhere, k.lead_since.is_not(None)], [elsewhere, k.lead_since.is_(None)]]
     order = (k.counts_since, k.waiting_since, k.id)
@@ -177,19 +208,6 @@ def _waiting(agent_id: int, key: Sequence[Any] | None, limit: int, *, lead: bool
             part = part.where(tuple_(*order) > _bound(key[1:], (Time, Time, None)))
         chosen.append(select(part.order_by(*order).limit(limit).subquery()))
     return union_all(*chosen)
-
-
-def _in_hand(agent_id: int) -> CompoundSelect[Any]:
-    """Ids of the conversations that this person has, or was asked to look at."""
-    return union(select(_c.id).where(_c.agent_id == agent_id), _asked(agent_id))
-
-
-def _asked(agent_id: int) -> Select[Any]:
-    return (
-        select(cases.c.conversation_id)
-        .join(conversations, _c.case_id == cases.c.id)
-        .where(cases.c.helper_id == agent_id, _c.id == cases.c.conversation_id, _c.status == Status.AGENT)
-    )
 
 
 def _newest(key: Sequence[Any] | None, limit: int) -> Select[Any]:
@@ -234,17 +252,13 @@ def _key(after: str | None) -> list[Any] | None:
 
 def counts(connection: Connection, agent_id: int) -> tuple[int, int, int]:
     """How many wait, how many this agent has, and in how many of these the customer wrote last."""
-    row = connection.execute(
-        select(
-            _waiting_count.scalar_subquery(), func.count(), func.coalesce(func.sum(1 - _answered), 0)
-        ).where(_c.agent_id == agent_id)
-    ).one()
+    row = connection.execute(_COUNTS, {_ME.key: agent_id}).one()
     return (row[0], row[1], row[2])
 
 
 def asked(connection: Connection, agent_id: int) -> int:
     """In how many conversations of colleagues this person's help is asked."""
-    return connection.execute(select(func.count()).select_from(_asked(agent_id).subquery())).scalar_one()
+    return connection.execute(_ASKED_COUNT, {_ME.key: agent_id}).scalar_one()
 
 
 def waiting(connection: Connection) -> int:

@@ -6,13 +6,26 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from bot.model.dialogue import PromiseMade
 from bot.model.errors import Refused
 from bot.model.promise_times import next_question
 from bot.store.conversations import tell
-from bot.store.tables import agents, cases, conversations, customers, promise_changes, promises
+from bot.store.tables import Time, agents, cases, conversations, customers, promise_changes, promises
 
 OPEN, KEPT, BROKEN, WITHDRAWN = "open", "kept", "broken", "withdrawn"
 
@@ -181,13 +194,16 @@ def of_case(connection: Connection, case_id: int) -> list[Row[Any]]:
     return list(connection.execute(select(promises).where(_p.case_id == case_id, _p.state == OPEN).order_by(_p.due_at)))
 
 
+_NEXT_OF = (
+    select(_p.conversation_id, func.min(_p.due_at).label("due_at"))
+    .where(_p.conversation_id.in_(bindparam("conversation_ids", expanding=True)), _p.state == OPEN)
+    .group_by(_p.conversation_id)
+)
+
+
 def next_of(connection: Connection, conversation_ids: Sequence[int]) -> dict[int, datetime]:
     """Conversation -> when its next open promise is due."""
-    rows = connection.execute(
-        select(_p.conversation_id, func.min(_p.due_at).label("due_at"))
-        .where(_p.conversation_id.in_(conversation_ids), _p.state == OPEN)
-        .group_by(_p.conversation_id)
-    )
+    rows = connection.execute(_NEXT_OF, {"conversation_ids": list(conversation_ids)})
     return {row.conversation_id: row.due_at for row in rows}
 
 
@@ -225,9 +241,8 @@ def tally(connection: Connection, agent_id: int | None, since: datetime) -> list
 
 def overdue(connection: Connection, agent_id: int | None, now: datetime) -> int:
     """How many open promises are overdue; only one agent's when given."""
-    query = select(func.count()).select_from(promises).outerjoin(cases, cases.c.id == _p.case_id)
-    query = query.where(_p.state == OPEN, _p.due_at <= now)
-    return connection.execute(query.where(_of(agent_id)) if agent_id is not None else query).scalar() or 0
+    query = _OVERDUE if agent_id is None else _OVERDUE_OF
+    return connection.execute(query, {"now": now} | ({} if agent_id is None else {"me": agent_id})).scalar() or 0
 
 
 def history(connection: Connection, promise_id: int) -> list[Row[Any]]:
@@ -242,8 +257,17 @@ def history(connection: Connection, promise_id: int) -> list[Row[Any]]:
     )
 
 
-def _of(agent_id: int) -> ColumnElement[bool]:
+def _of(agent_id: int | BindParameter[int]) -> ColumnElement[bool]:
     return or_(OWNER_ID == agent_id, _p.agent_id == agent_id)
+
+
+_OVERDUE = (
+    select(func.count())
+    .select_from(promises)
+    .outerjoin(cases, cases.c.id == _p.case_id)
+    .where(_p.state == OPEN, _p.due_at <= bindparam("now", type_=Time))
+)
+_OVERDUE_OF = _OVERDUE.where(_of(bindparam("me", type_=Integer)))
 
 
 def _with_names() -> Select[Any]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select, text, union
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, or_, select, text, union
 
 from bot.model.states import Status
 from bot.store.promises import OPEN, OWNER_ID
-from bot.store.tables import cases, conversations, promises
+from bot.store.tables import Time, cases, conversations, promises
 
 _c = conversations.c
 #: In the words of the index: with a parameter in their place it would not be used.
@@ -58,17 +58,38 @@ def closing(connection: Connection, where: Sequence[Closing], agent_id: int | No
     """
     found: list[tuple[timedelta, int]] = []
     for one in where:
-        query: Select[Any] = (
-            select(_c.id, _c.last_customer_at)
-            .where(_UNDER_WAY, _c.channel == one.channel, _c.blocked.is_(False))
-            .where(_c.last_customer_at > one.after, _c.last_customer_at <= one.until)
-            .order_by(_c.last_customer_at)
-            .limit(limit)
-        )
-        if agent_id is not None:
-            asked = select(func.count()).where(cases.c.id == _c.case_id, cases.c.helper_id == agent_id)
-            query = query.where(
-                or_(_c.status == Status.WAITING, _c.agent_id == agent_id, asked.scalar_subquery() > 0)
-            )
-        found += [(row.last_customer_at - one.after, row.id) for row in connection.execute(query)]
+        rows = connection.execute(_closing(agent_id), _values(one, agent_id, limit))
+        found += [(row.last_customer_at - one.after, row.id) for row in rows]
     return [id_ for _, id_ in sorted(found)]
+
+
+def how_many_close(
+    connection: Connection, where: Sequence[Closing], agent_id: int | None, *, limit: int = 100
+) -> int:
+    """Their number, up to `limit` of each kind."""
+    query = _EVERYONE_S_NUMBER if agent_id is None else _ONE_S_NUMBER
+    return sum(connection.execute(query, _values(one, agent_id, limit)).scalar_one() for one in where)
+
+
+def _closing(agent_id: int | None) -> Select[Any]:
+    return _EVERYONE_S if agent_id is None else _ONE_S
+
+
+def _values(one: Closing, agent_id: int | None, limit: int) -> dict[str, Any]:
+    values = {"channel": one.channel, "after": one.after, "until": one.until, "most": limit}
+    return values if agent_id is None else values | {"me": agent_id}
+
+
+_me = bindparam("me", type_=Integer)
+_helped = select(func.count()).where(cases.c.id == _c.case_id, cases.c.helper_id == _me).scalar_subquery()
+_EVERYONE_S = (
+    select(_c.id, _c.last_customer_at)
+    .where(_UNDER_WAY, _c.channel == bindparam("channel"), _c.blocked.is_(False))
+    .where(_c.last_customer_at > bindparam("after", type_=Time), _c.last_customer_at <= bindparam("until", type_=Time))
+    .order_by(_c.last_customer_at)
+    .limit(bindparam("most", type_=Integer))
+)
+_ONE_S = _EVERYONE_S.where(or_(_c.status == Status.WAITING, _c.agent_id == _me, _helped > 0))
+_EVERYONE_S_NUMBER, _ONE_S_NUMBER = (
+    select(func.count()).select_from(query.subquery()) for query in (_EVERYONE_S, _ONE_S)
+)
