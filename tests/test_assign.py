@@ -16,6 +16,7 @@ from bot.flow import assign, handoff, transfer
 from bot.flow.sweep import sweep
 from bot.model.dialogue import HandoffRequest
 from bot.model.errors import Refused
+from bot.model.states import Outcome
 from bot.store import agents, decisions, presence
 from bot.store import tables as t
 from bot.store.database import Database
@@ -394,6 +395,23 @@ async def test_who_was_asked_first_is_told_when_another_is_asked(flow: World) ->
     kinds = [(kind, name) for kind, name, *_ in await story(flow)]
     assert kinds[2:] == [("asked", "Shop S."), ("asked", "Shop S."), ("spared", "Shop S."), ("asked", "Depot D.")]
     assert f"offer:{shop.id}" in [line.kind for line in await flow.rows(t.live)][-2:]
+
+
+async def test_who_comes_back_hears_of_their_person_only_when_that_one_is_there(flow: World) -> None:
+    anna = await there(flow)
+    case = await asks(flow)
+    words = {
+        True: flow.text("handed_over_again", number=case.number, name=anna.name),
+        False: flow.text("handed_over_reopened", number=case.number, team="Il team assistenza"),
+    }
+    for is_here in (True, False):
+        await flow.does(handoff.claim, anna)
+        await flow.does(handoff.close, anna, Outcome.SOLVED)
+        if not is_here:
+            await flow.db.write(lambda c: presence.gone(c, anna.id))
+        again = await asks(flow)
+        assert (again.id, again.offered_to) == (case.id, anna.id if is_here else None)
+        assert any(text.startswith(words[is_here]) for text in await flow.said("bot"))
 
 
 async def test_at_the_end_of_a_shift_someone_is_suggested(flow: World) -> None:

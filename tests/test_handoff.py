@@ -17,7 +17,7 @@ from bot.model.replies import QuickReply, Reply
 from bot.model.states import Outcome, Status
 from bot.store import cases as stored
 from bot.store.tables import cases, moves, packets
-from tests.flow_support import CHAT, TUESDAY, World, turn
+from tests.flow_support import CARE, CHAT, TUESDAY, World, turn
 
 NO_NEED, SOLVED, NOT_YET, TALK = "Non serve più", "Sì, risolto", "No, non ancora", "Parla con noi"
 REASONS = ["asked", "not_understood", "complaint", "topic", "backend_down", "identity_failed"]
@@ -245,7 +245,7 @@ async def test_closed_the_customer_is_asked_and_no_brings_the_same_person_back(f
     assert flow.platform.texts()[-1] == flow.text("solved_question", name=agent.name, number=case.number)
     assert flow.buttons() == [SOLVED, NOT_YET]
     (answer,) = await flow.taps(NOT_YET)
-    assert flow.text("handed_over_again", number=case.number, name=agent.name) in answer
+    assert flow.text("handed_over_reopened", number=case.number, team=CARE["name"]["it"]) in answer  # she is away
     again = await flow.case()
     assert again and (again.id, again.owner_id, again.closed_at) == (case.id, agent.id, None)
     assert again.solved is False and await flow.status() == Status.WAITING
@@ -261,7 +261,7 @@ async def test_yes_is_thanked(flow: World) -> None:
     case = await flow.case()
     assert case and case.solved is True and await flow.status() == Status.BOT
     assert (await flow.writes(NOT_YET))[0].startswith(
-        flow.text("handed_over_again", number=case.number, name=agent.name)
+        flow.text("handed_over_reopened", number=case.number, team=CARE["name"]["it"])
     )
     again = await flow.case()
     assert again and again.solved is False

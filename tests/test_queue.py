@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Row, select, update
 
 from bot.flow import assign, handoff, queue, transfer
 from bot.flow.sweep import sweep
+from bot.flow.teams import take_in
 from bot.model.errors import Refused
 from bot.model.queue import CAP, SHOUT_CAP, SHOUTED, WORTH, minutes_of, standing
 from bot.model.states import Outcome
 from bot.store import decisions, lists
 from bot.store import promises as store
 from bot.store import tables as t
-from tests.flow_support import CHAT, SUNDAY, World
+from tests.flow_support import CARE, CHAT, SUNDAY, TEAMS, World
 from tests.test_assign import asks, offered_to, passes, there
 
 # The arithmetic.
@@ -227,6 +230,18 @@ async def test_the_night_s_cases_count_from_the_opening(flow: World) -> None:
     assert first and second and first.counts_since - second.counts_since == timedelta(minutes=30)
     assert first.counts_since > first.waiting_since
     assert await waiting(flow) == ["2", "1"]
+
+
+async def test_a_night_s_case_is_placed_anew_when_its_team_s_hours_change(flow: World, tmp_path: Path) -> None:
+    flow.clock.now = SUNDAY
+    case = await asks(flow)
+    assert case.counts_since > case.waiting_since
+    flow.way.teams_file = tmp_path / "teams.yml"
+    open_on_sundays = {**CARE, "hours": {**CARE["hours"], "sunday": ["00:00-24:00"]}}
+    flow.way.teams_file.write_text(yaml.safe_dump({**TEAMS, "teams": {**TEAMS["teams"], "care": open_on_sundays}}))
+    await take_in(flow.way)
+    found = await flow.case()
+    assert found and found.counts_since == found.waiting_since == case.waiting_since
 
 
 # Marks by hand.

@@ -147,10 +147,11 @@ def _what_happens_next(
     language = conversation.language
     say_ = way.texts.say
     team = way.teams.get(case.team)
-    if case.owner_name and case.offered_to in (None, case.owner_id):
+    if case.owner_name and case.offered_to == case.owner_id:
         text = say_("handed_over_again", language, number=case.number, name=case.owner_name)
-    else:
-        text = say_("handed_over", language, number=case.number, team=team.name[language])
+    else:  # whoever had it may be away: of them nothing is said
+        key = "handed_over_reopened" if case.owner_name else "handed_over"
+        text = say_(key, language, number=case.number, team=team.name[language])
     return how_long(connection, way, conversation, case, text, now)
 
 
@@ -256,7 +257,7 @@ def note(connection: Connection, conversation_id: int, agent: Row[Any], text: st
 def give_back(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> None:
     """The bot goes on. It says again that it is one."""
     conversation = in_hand(connection, conversation_id, agent)
-    cases.change(connection, conversation.case_id, closed_at=now, outcome=Outcome.GIVEN_BACK)
+    cases.change(connection, conversation.case_id, closed_at=now, outcome=Outcome.GIVEN_BACK, helper_id=None)
     clocks.stopped(connection, way, conversation.case_id, "given_back", solved=True, now=now)
     moved = conversations.move(
         connection,
@@ -327,7 +328,7 @@ def close(
     case = cases.get(connection, conversation.case_id)
     if promises.of_case(connection, case.id):
         raise Refused("open promise")  # closed with it, nobody would look after it
-    cases.change(connection, case.id, closed_at=now, outcome=outcome)
+    cases.change(connection, case.id, closed_at=now, outcome=outcome, helper_id=None)
     clocks.stopped(connection, way, case.id, "closed", solved=True, now=now)
     moved = conversations.move(
         connection, conversation, Status.CLOSED, who="agent", why=outcome, now=now, by_agent_id=agent.id

@@ -4,11 +4,13 @@
     listen -> heard                                         what the customer writes while they wait
     desk -> mark                                            a person sets or takes away what they know
     sweep -> late_promises                                  a promise that became late while the customer waits
+    teams.fresh -> places_anew                              a team's opening hours were changed while customers wait
     assign.decide, handoff.claim -> note_jump               who waited longer is passed over: written down, with why
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -71,9 +73,13 @@ def _place(connection: Connection, way: Way, case: Row[Any], marks: list[str]) -
     """Keep the marks; where the case waits, its place with them."""
     values: dict[str, Any] = {"marks": [mark for mark in WORTH if mark in marks]}
     if case.waiting_since:
-        opens = way.teams.get(case.team).opens(case.waiting_since)
-        values["counts_since"] = standing(case.waiting_since, opens, marks).counts_since
+        values["counts_since"] = _counts_since(way, case, marks)
     cases.change(connection, case.id, **values)
+
+
+def _counts_since(way: Way, case: Row[Any], marks: Collection[str]) -> datetime:
+    opens = way.teams.get(case.team).opens(case.waiting_since)
+    return standing(case.waiting_since, opens, marks).counts_since
 
 
 def mark(
@@ -119,6 +125,23 @@ def _promise_late(connection: Connection, *, way: Way, case_id: int, now: dateti
         return
     _place(connection, way, case, _noted(connection, case, {"promise"}, now))
     conversations.tell(connection, conversation.id, "move", now)
+
+
+async def places_anew(way: Way) -> None:
+    """A night's waiting counts from the team's next opening: other hours are another place; one transaction each."""
+    waiting = await way.db.read(queue.waiting)
+    moved = [row.id for row in waiting if row.counts_since != _counts_since(way, row, row.marks)]
+    works = ((id_, partial(_place_anew, way=way, case_id=id_)) for id_ in moved)
+    await one_by_one(way, "the place of case", works)
+
+
+def _place_anew(connection: Connection, *, way: Way, case_id: int) -> None:
+    conversation = conversations.get(connection, cases.get(connection, case_id).conversation_id, hold=True)
+    case = cases.get(connection, case_id)
+    if conversation is None or case.waiting_since is None:
+        return
+    _place(connection, way, case, case.marks)
+    conversations.tell(connection, conversation.id, "move", way.clock())
 
 
 def note_jump(connection: Connection, case: Row[Any], agent_id: int, why: str, *, now: datetime) -> None:

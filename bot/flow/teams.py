@@ -11,6 +11,7 @@ import os
 
 from sqlalchemy import Connection
 
+from bot.flow.queue import places_anew
 from bot.flow.way import Way
 from bot.model.errors import Refused
 from bot.model.teams import teams_from
@@ -47,6 +48,7 @@ async def fresh(way: Way) -> None:
     except ValueError as error:  # written by a newer program, perhaps: the teams of before are better than none
         log.error("%s", error)
     way.teams_version = found.id
+    await places_anew(way)
 
 
 async def change(way: Way, text: str, agent_id: int, *, seen: int) -> bool:

@@ -70,6 +70,12 @@ def promise_late(connection: Connection, customer_id: int, now: datetime) -> boo
     return connection.execute(query.limit(1)).first() is not None
 
 
+def waiting(connection: Connection) -> list[Row[Any]]:
+    """All cases that wait for a person (id, team, marks, waiting_since, counts_since)."""
+    columns = (_c.id, _c.team, _c.marks, _c.waiting_since, _c.counts_since)
+    return list(connection.execute(select(*columns).where(_c.counts_since.is_not(None))))
+
+
 def waiting_with_late_promise(connection: Connection, now: datetime) -> list[Row[Any]]:
     """Waiting cases (id, marks) of customers who have a promise that is overdue now."""
     late = (
