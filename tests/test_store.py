@@ -534,12 +534,24 @@ async def test_ambiguous_rows_are_sent_once_more_then_fail(db: Database) -> None
             await db.write(
                 lambda c, row=row: outgoing.not_sent(c, row, Sending.AMBIGUOUS, "time-out", NOW, due_at=NOW)
             )
-        await db.write(lambda c: outgoing.resend_ambiguous(c, NOW, echoing=[]))
+        await db.write(lambda c: outgoing.resend_ambiguous(c, NOW, tries=8, echoing=[]))
         row = await db.read(lambda c: c.execute(select(tables.outgoing)).one())
         states.append((row.state, row.resent))
     assert states == [("pending", True), ("failed", True), ("failed", True)]
     assert await db.write(lambda c: outgoing.retry(c, row.id, NOW))
     assert not await db.write(lambda c: outgoing.retry(c, row.id, NOW))
+
+
+async def test_where_echoes_come_none_means_that_it_did_not_arrive(db: Database) -> None:
+    """However often a sender dies: it is sent again, up to as many tries as anything else has."""
+    await db.write(lambda c: message(c))
+    states = []
+    for _ in range(4):
+        assert await db.write(claim)
+        await db.write(lambda c: outgoing.orphaned(c, NOW, everything=True, proofs={"paper": timedelta()}))
+        await db.write(lambda c: outgoing.resend_ambiguous(c, NOW, tries=4, echoing=["paper"]))
+        states.append((await db.read(lambda c: c.execute(select(tables.outgoing)).one())).state)
+    assert states == ["pending", "pending", "pending", "failed"]
 
 
 async def test_only_rows_whose_lease_ended_are_orphans(db: Database) -> None:
@@ -612,7 +624,7 @@ async def test_no_turn_reads_a_whole_table(db: Database, plans: list[tuple[str, 
         outgoing.sent(connection, out, "p", NOW)
         outgoing.next_due(connection)
         outgoing.orphaned(connection, NOW, everything=False, proofs={"paper": LEASE})
-        outgoing.resend_ambiguous(connection, NOW, echoing=["paper"])
+        outgoing.resend_ambiguous(connection, NOW, tries=8, echoing=["paper"])
         cases.of_customer(connection, to.customer_id)
         cases.latest(connection, to.id)
 

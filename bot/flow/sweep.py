@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from bot.dialogue import EngineDown
 from bot.flow import assign, teams, windows
 from bot.flow.clocks import targets_due
-from bot.flow.deliver import proof_of
+from bot.flow.deliver import TRIES, proof_of
 from bot.flow.doubt import doubts
 from bot.flow.lost import lost_answers
 from bot.flow.promise_life import promises_due
@@ -94,7 +94,7 @@ async def _lost_calls(way: Way, *, everything: bool = False) -> None:
         if everything:
             leases.clear(connection)
         lost = outgoing.orphaned(connection, now, everything=everything, proofs=proofs)
-        return outgoing.resend_ambiguous(connection, now, echoing=echoing, but_not=numbered) or lost
+        return outgoing.resend_ambiguous(connection, now, tries=TRIES, echoing=echoing, but_not=numbered) or lost
 
     if await way.db.write(work):
         way.committed()

@@ -22,6 +22,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -301,10 +302,11 @@ def orphaned(
 
 
 def resend_ambiguous(
-    connection: Connection, now: datetime, *, echoing: Collection[str], but_not: Collection[str] = ()
+    connection: Connection, now: datetime, *, tries: int, echoing: Collection[str], but_not: Collection[str] = ()
 ) -> bool:
-    """Ambiguous rows whose echo did not come are sent once more, marked; the second time they have failed. Whether
-    there were any. None of the channels `but_not`: there the platform is asked first (store/doubts.py).
+    """Ambiguous rows whose echo did not come are sent once more, marked; on `echoing` channels again and again, up to
+    `tries`: there no echo means that it did not arrive, and that senders die is no reason to lose it. Then they have
+    failed. Whether there were any. None of the channels `but_not`: there the platform is asked (store/doubts.py).
 
     What came on an `echoing` channel until then and is not yet read may be the echo: not before it is. Later events
     do not count, or a customer who writes without a pause would never get the message.
@@ -312,10 +314,11 @@ def resend_ambiguous(
     same_chat = and_(events.c.channel == conversations.c.channel, events.c.chat == conversations.c.chat)
     unread = _on(echoing, same_chat, NEW, events.c.received_at <= outgoing.c.due_at)
     left = and_(open_rows(outgoing), outgoing.c.state == Sending.AMBIGUOUS, outgoing.c.due_at <= now)
+    over = or_(and_(outgoing.c.resent, ~_on(echoing)), outgoing.c.attempts >= tries)
     again = (
         update(outgoing)
         .where(left, ~unread, ~_on(but_not))
-        .values(state=case((outgoing.c.resent, Sending.FAILED), else_=Sending.PENDING), resent=True)
+        .values(state=case((over, Sending.FAILED), else_=Sending.PENDING), resent=True)
     )
     return _changed(connection, again, now)
 
