@@ -7,6 +7,7 @@ whole one, and a process gives little of such memory back: a child process does 
 from __future__ import annotations
 
 import math
+import os
 import pickle
 import subprocess
 import sys
@@ -100,4 +101,9 @@ def cut(languages: Sequence[str]) -> tuple[object, ...]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(pickle.dumps(cut(sys.argv[1:])))
+    made = pickle.dumps(cut(sys.argv[1:]))
+    try:
+        sys.stdout.buffer.write(made)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever asked was killed meanwhile: nothing is wrong here
+        os._exit(1)
