@@ -176,10 +176,10 @@ async def test_from_not_understood_to_solved(real: Service, platform: str) -> No
     await moves(real, handoff.close, key, anna, Outcome.SOLVED)
     question = await mario.waits_for("Hai risolto?", since=quiet)
     await mario.taps("No, non ancora")
-    await mario.waits_for(f"torna a {anna.name}", since=question)
+    await mario.waits_for("Riapro la tua richiesta", since=question)  # of nobody who is away it is said that they come
     await moves(real, handoff.claim, key, anna)
     await moves(real, handoff.close, key, anna, Outcome.SOLVED)
-    again = await mario.waits_for("Hai risolto?", since=(await mario.waits_for(f"torna a {anna.name}")))
+    again = await mario.waits_for("Hai risolto?", since=(await mario.waits_for("Riapro la tua richiesta")))
     await mario.taps("Sì, risolto")
     await mario.waits_for("grazie di avercelo detto", since=again)
 
