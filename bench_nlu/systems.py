@@ -26,7 +26,7 @@ NODE_FOLDER = ROOT / "data" / "bench-nlu" / "node"
 #: One core each while they answer, as an engine process has it; training has all.
 ALONE = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
                                 "TF_NUM_INTEROP_THREADS")}
-#: Share of the validation part's right answers that the chosen threshold turns away: what config.yml allows, too.
+#: Share of the validation part's right answers that the chosen threshold turns away, the most the shipped topics may.
 REFUSED = 0.05
 #: Seconds after which a phase is ended: one peer that never ends must not cost the others' results.
 PATIENCE = 90 * 60
