@@ -121,10 +121,10 @@ class Look:
 
     def number(self, name: str) -> int:
         """A number from the path. Raises 404 for one that no row can have."""
-        text = self.request.match_info[name]
-        if len(text) > 9:
+        number = whole(self.request.match_info[name])
+        if number is None:
             raise web.HTTPNotFound
-        return int(text)
+        return number
 
     def text(self, name: str) -> str:
         """A form's field as text, "" when it is missing or a file."""

@@ -101,8 +101,8 @@ def _query(look: Look) -> str:
 
 def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     lead, after, query = look.me.role in OVERSEERS, look.request.query.get("after"), _query(look)
-    closing = _closing(look)
-    whose = None if lead else look.me.id
+    closing, whose = _closing(look), None if lead else look.me.id
+    near: list[int] | None = None
     if query:
         listed = lists_.Listed(lists_.found(connection, query), None)
     elif _tab(look) == lists_.CLOSING:
@@ -116,7 +116,7 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
         "listed": listed,
         "query": query,
         "may_search": look.me.role in SEE_EVERY_CASE,
-        "closing": windows.how_many_close(connection, closing, whose),
+        "closing": windows.how_many_close(connection, closing, whose) if near is None else len(near),
         "offers": lists_.offered(connection, look.me.id) if look.me.role in SEE_EVERY_CASE else [],
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
         "aims": targets.nearest(connection, [row.in_hand for row in listed.rows if row.in_hand]),

@@ -119,29 +119,35 @@ async def late_promises(way: Way) -> None:
 
 
 def _promise_late(connection: Connection, *, way: Way, case_id: int, now: datetime) -> None:
-    conversation = conversations.get(connection, cases.get(connection, case_id).conversation_id, hold=True)
+    case = _still_waiting(connection, case_id)
+    if case and "promise" not in case.marks:
+        _place(connection, way, case, _noted(connection, case, {"promise"}, now))
+        conversations.tell(connection, case.conversation_id, "move", now)
+
+
+def _still_waiting(connection: Connection, case_id: int) -> Row[Any] | None:
+    """The case with its conversation held; None when its customer no longer waits."""
+    conversations.get(connection, cases.get(connection, case_id).conversation_id, hold=True)
     case = cases.get(connection, case_id)
-    if conversation is None or case.waiting_since is None or "promise" in case.marks:
-        return
-    _place(connection, way, case, _noted(connection, case, {"promise"}, now))
-    conversations.tell(connection, conversation.id, "move", now)
+    return case if case.waiting_since else None
 
 
 async def places_anew(way: Way) -> None:
     """A night's waiting counts from the team's next opening: other hours are another place; one transaction each."""
-    waiting = await way.db.read(queue.waiting)
-    moved = [row.id for row in waiting if row.counts_since != _counts_since(way, row, row.marks)]
-    works = ((id_, partial(_place_anew, way=way, case_id=id_)) for id_ in moved)
+
+    def moved(connection: Connection) -> list[int]:
+        rows = queue.waiting(connection)
+        return [row.id for row in rows if row.counts_since != _counts_since(way, row, row.marks)]
+
+    works = ((id_, partial(_place_anew, way=way, case_id=id_)) for id_ in await way.db.read(moved))
     await one_by_one(way, "the place of case", works)
 
 
 def _place_anew(connection: Connection, *, way: Way, case_id: int) -> None:
-    conversation = conversations.get(connection, cases.get(connection, case_id).conversation_id, hold=True)
-    case = cases.get(connection, case_id)
-    if conversation is None or case.waiting_since is None:
-        return
-    _place(connection, way, case, case.marks)
-    conversations.tell(connection, conversation.id, "move", way.clock())
+    case = _still_waiting(connection, case_id)
+    if case:
+        _place(connection, way, case, case.marks)
+        conversations.tell(connection, case.conversation_id, "move", way.clock())
 
 
 def note_jump(connection: Connection, case: Row[Any], agent_id: int, why: str, *, now: datetime) -> None:

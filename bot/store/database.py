@@ -73,7 +73,7 @@ class Database:
 
     async def screen(self, work: Callable[[Connection], T]) -> T:
         """The same for all that somebody's screen shows: much at once, and in nobody's way."""
-        return await asyncio.get_running_loop().run_in_executor(self._screens, self._transaction, work)
+        return await self._in_pool(work, self._screens)
 
     def close(self) -> None:
         """Finish what was asked for, then close every connection."""
@@ -85,8 +85,8 @@ class Database:
         self.engine.dispose()
         self._hasty.dispose()
 
-    async def _in_pool(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transaction, work)
+    async def _in_pool(self, work: Callable[[Connection], T], pool: ThreadPoolExecutor | None = None) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool or self._pool, self._transaction, work)
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         with self.engine.begin() as connection:

@@ -241,8 +241,9 @@ def tally(connection: Connection, agent_id: int | None, since: datetime) -> list
 
 def overdue(connection: Connection, agent_id: int | None, now: datetime) -> int:
     """How many open promises are overdue; only one agent's when given."""
-    query = _OVERDUE if agent_id is None else _OVERDUE_OF
-    return connection.execute(query, {"now": now} | ({} if agent_id is None else {"me": agent_id})).scalar() or 0
+    if agent_id is None:
+        return connection.execute(_OVERDUE, {"now": now}).scalar_one()
+    return connection.execute(_OVERDUE_OF, {"now": now, "me": agent_id}).scalar_one()
 
 
 def history(connection: Connection, promise_id: int) -> list[Row[Any]]:

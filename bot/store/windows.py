@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, or_, select, text, union
+from sqlalchemy import Connection, Integer, Row, bindparam, func, or_, select, text, union
 
 from bot.model.states import Status
 from bot.store.promises import OPEN, OWNER_ID
@@ -58,7 +58,8 @@ def closing(connection: Connection, where: Sequence[Closing], agent_id: int | No
     """
     found: list[tuple[timedelta, int]] = []
     for one in where:
-        rows = connection.execute(_closing(agent_id), _values(one, agent_id, limit))
+        query = _EVERYONE_S if agent_id is None else _ONE_S
+        rows = connection.execute(query, _values(one, agent_id, limit))
         found += [(row.last_customer_at - one.after, row.id) for row in rows]
     return [id_ for _, id_ in sorted(found)]
 
@@ -69,10 +70,6 @@ def how_many_close(
     """Their number, up to `limit` of each kind."""
     query = _EVERYONE_S_NUMBER if agent_id is None else _ONE_S_NUMBER
     return sum(connection.execute(query, _values(one, agent_id, limit)).scalar_one() for one in where)
-
-
-def _closing(agent_id: int | None) -> Select[Any]:
-    return _EVERYONE_S if agent_id is None else _ONE_S
 
 
 def _values(one: Closing, agent_id: int | None, limit: int) -> dict[str, Any]:
