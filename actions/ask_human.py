@@ -26,9 +26,7 @@ class AskHuman(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        note = "Il cliente ha chiesto di parlare con una persona."
-        if tracker.active_loop_name:
-            note += " Stava rispondendo alle domande del bot: quello che ha già detto è qui sotto."
+        note = "asked_in_form" if tracker.active_loop_name else "asked"
         hand_off(dispatcher, tracker, reason="asked", topic=last_topic(tracker) or self.topic, note=note)
         return []
 

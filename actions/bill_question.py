@@ -61,7 +61,7 @@ class BillQuestion(CareAction):
 
     def _wrong(self, dispatcher: CollectingDispatcher, tracker: Tracker, bill: Bill) -> None:
         dispatcher.utter_message(response="utter_bill_wrong")
-        note = f"Il cliente contesta la bolletta {bill.number} di {euros(bill.total, 'it')}: verificare le voci."
+        note = f"bill_disputed: {bill.number}, {euros(bill.total, 'it')}"
         hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=note)
 
 

@@ -75,7 +75,7 @@ class CaseStatus(CareAction):
             dispatcher.utter_message(response="utter_case_none")
         late = [case.number for case in found if self._say(dispatcher, tracker, case)]
         if late:
-            note = f"Richiesta {', '.join(late)} oltre la data prevista: il cliente chiede a che punto è."
+            note = f"case_late: {', '.join(late)}"
             hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=note)
         return [SlotSet("_case_source", None)]
 

@@ -73,7 +73,8 @@ def cancels(tracker: Tracker) -> bool:
 
 
 def hand_off(dispatcher: CollectingDispatcher, tracker: Tracker, *, reason: str, topic: str, note: str) -> None:
-    """Ask for a person, as data. `note` is a short Italian line for the agent, without codes or phone numbers.
+    """Ask for a person, as data. `note` is for the agent: a word of `noted` in bot/desk/texts/, which the desk says in
+    the agent's language, perhaps with what it is about ("case_late: R-20410"); or a sentence of a company's own.
 
     `reason`: asked, not_understood, complaint, topic, backend_down or identity_failed. The bot opens the case
     and says what happens next: utter at most one warm sentence before.
@@ -84,8 +85,9 @@ def hand_off(dispatcher: CollectingDispatcher, tracker: Tracker, *, reason: str,
 def promise(dispatcher: CollectingDispatcher, what: str, due: datetime, reference: str, *, kind: str) -> None:
     """Record an expected time that the customer has just been told, so that somebody notices when it passes.
 
-    `kind` is what it is counted under: pin, repair, appointment, activation, privacy or other. Where a company system
-    knows (CHECKED), it is asked from now on whether it happened: actions/promises.py.
+    `what` is for the desk, as the note of `hand_off`. `kind` is what it is counted under: pin, repair, appointment,
+    activation, privacy or other. Where a company system knows (CHECKED), it is asked from now on whether it happened:
+    actions/promises.py.
     """
     if due.tzinfo is None:
         raise ValueError("a promise needs a time with an offset")
@@ -102,9 +104,7 @@ def watch(dispatcher: CollectingDispatcher, *, subject: str, check: str, tell: s
 
 def say_backend_down(dispatcher: CollectingDispatcher, tracker: Tracker, *, topic: str, down: BackendDown) -> None:
     """The honest sentence for a broken system, and a person."""
-    note = f"Il sistema «{down.system}» non risponde."
-    if down.unsure:
-        note += " La richiesta potrebbe essere già partita: controlla prima di rifarla."
+    note = f"{'backend_unsure' if down.unsure else 'backend_down'}: {down.system}"
     dispatcher.utter_message(response="utter_backend_down")
     hand_off(dispatcher, tracker, reason="backend_down", topic=topic, note=note)
 

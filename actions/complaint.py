@@ -21,10 +21,8 @@ class Complaint(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        note = "Reclamo: il cliente è scontento. Leggi prima tutto, non chiedergli di ripetere."
-        open_cases = sum(1 for case in desk_cases(tracker) if case["status"] != "closed")
-        if open_cases:
-            note += f" Ha già {open_cases} {'pratica aperta' if open_cases == 1 else 'pratiche aperte'}."
+        pending = [case["number"] for case in desk_cases(tracker) if case["status"] != "closed"]
+        note = f"complaint_again: {', '.join(pending)}" if pending else "complaint"
         dispatcher.utter_message(response="utter_complaint")
         hand_off(dispatcher, tracker, reason="complaint", topic=self.topic, note=note)
         return []

@@ -48,7 +48,7 @@ class NotUnderstood(CareAction):
             dispatcher.utter_message(response="utter_not_understood_again")
             hand_off(
                 dispatcher, tracker, reason="not_understood", topic=last_topic(tracker) or self.topic,
-                note="Il bot non ha capito per due volte di seguito: leggi gli ultimi messaggi del cliente.",
+                note="not_understood",
             )
             # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
             return [*(end_form() if form else []), FollowupAction("action_listen")]

@@ -170,8 +170,9 @@ class FormCheck(CareAction):
         misses = int(tracker.get_slot(MISSES) or 0) + 1
         if misses >= 2:
             dispatcher.utter_message(response="utter_not_understood_person")
-            note = "Il cliente non è riuscito a rispondere a una domanda del bot."
-            hand_off(dispatcher, tracker, reason="not_understood", topic=self.about(tracker), note=note)
+            hand_off(
+                dispatcher, tracker, reason="not_understood", topic=self.about(tracker), note="form_unanswered"
+            )
             return self.end()
         self.unclear(words, dispatcher)
         return [SlotSet(MISSES, misses), ask(asked) if asked in self.slots else SlotSet(asked, None)]

@@ -163,7 +163,7 @@ def _locked(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
         tracker,
         reason="identity_failed",
         topic=tracker.get_slot("_pending_topic") or "identity",
-        note="Tre tentativi di identificazione non riusciti: verificare chi scrive prima di dare dati personali.",
+        note="identity_failed",
     )
 
 

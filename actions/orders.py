@@ -150,7 +150,7 @@ def promised_by(order: Order) -> datetime | None:
 
 
 def _promise_visit(visit: Appointment, dispatcher: CollectingDispatcher) -> None:
-    promise(dispatcher, "Visita del tecnico", visit.end, visit.id, kind="appointment")
+    promise(dispatcher, "visit", visit.end, visit.id, kind="appointment")
 
 
 def _facts(visit: Appointment, tracker: Tracker) -> dict[str, str]:
@@ -183,4 +183,4 @@ def _say_order(order: Order, dispatcher: CollectingDispatcher, tracker: Tracker)
         dispatcher.utter_message(response="utter_activation_when", **facts)
         due = promised_by(order)
         if due and due > now(tracker):
-            promise(dispatcher, "Attivazione della linea", due, order.number, kind="activation")
+            promise(dispatcher, "activation", due, order.number, kind="activation")

@@ -23,10 +23,8 @@ COPY = re.compile(
     r"|copy|export|download|transcript|access request|send me",
     re.IGNORECASE,
 )
-NOTES = {
-    "copy": "Richiesta privacy: copia dei dati e della conversazione.",
-    "erase": "Richiesta privacy: cancellazione dei dati o revoca del consenso. Verifica prima chi scrive.",
-}
+#: What a person has to do.
+BY_HAND = ("copy", "erase")
 
 
 class PrivacyRequest(CareAction):
@@ -41,14 +39,14 @@ class PrivacyRequest(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
         kind = wanted(tracker)
-        if kind not in NOTES:
+        if kind not in BY_HAND:
             dispatcher.utter_message(response="utter_privacy_what")
             return []
         due = (now(tracker) + timedelta(days=ANSWER_DAYS)).replace(hour=18, minute=0, second=0, microsecond=0)
         dispatcher.utter_message(response=f"utter_privacy_{kind}", due=the_day(due.date(), language(tracker)))
         # No number of its own: the number that the customer gets is that of the case.
-        promise(dispatcher, NOTES[kind], due, "", kind="privacy")
-        hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=f"{NOTES[kind]} Entro 30 giorni.")
+        promise(dispatcher, f"privacy_{kind}", due, "", kind="privacy")
+        hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=f"privacy_{kind}")
         return [SlotSet("privacy_kind", kind)]
 
 

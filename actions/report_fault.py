@@ -119,8 +119,7 @@ class ValidateFaultForm(FormCheck):
     def _number_unknown(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         if tracker.get_slot("_fault_unknown"):
             dispatcher.utter_message(response="utter_not_understood_person")
-            note = "Vuole segnalare un guasto, ma il numero della linea non risulta tra le nostre."
-            hand_off(dispatcher, tracker, reason="not_understood", topic=TOPIC, note=note)
+            hand_off(dispatcher, tracker, reason="not_understood", topic=TOPIC, note="fault_line_unknown")
             return self.end()
         dispatcher.utter_message(response="utter_fault_line_unknown")
         return [SlotSet("_fault_unknown", True), SlotSet("fault_line", None), ask("fault_line")]
@@ -141,7 +140,7 @@ class FaultSubmit(CareAction):
         ticket = await systems.lines.report_fault(Fault(*map(str, facts)), idempotency_key=turn_id(tracker))
         due = say_moment(ticket.due, now(tracker), language(tracker))
         dispatcher.utter_message(response="utter_fault_reported", number=ticket.number, due=due)
-        promise(dispatcher, "Verifica della linea segnalata guasta", ticket.due, ticket.number, kind="repair")
+        promise(dispatcher, "fault_check", ticket.due, ticket.number, kind="repair")
         return [SlotSet("fault_report", ticket.number), *_cleared()]
 
 

@@ -103,7 +103,7 @@ class RequestPin(CareAction):
             due=say_moment(made.due, moment, lang),
             fiscal_code=masked(code),
         )
-        promise(dispatcher, f"Arrivo del codice richiesto ({LABELS[kind]})", made.due, made.number, kind="pin")
+        promise(dispatcher, f"pin_{kind}", made.due, made.number, kind="pin")
         return [*cleared, SlotSet("fiscal_code", masked(code)), SlotSet("pin_request", made.number)]
 
     def _unknown(self, dispatcher: CollectingDispatcher, tracker: Tracker, code: str) -> Events:
@@ -112,12 +112,8 @@ class RequestPin(CareAction):
             dispatcher.utter_message(response="utter_pin_unknown_customer", fiscal_code=masked(code))
             return [SlotSet("_pin_misses", misses)]
         dispatcher.utter_message(response="utter_not_understood_person")
-        note = "Il codice fiscale indicato non risulta fra gli intestatari: verificare contratto e intestatario."
-        hand_off(dispatcher, tracker, reason="identity_failed", topic=TOPIC, note=note)
+        hand_off(dispatcher, tracker, reason="identity_failed", topic=TOPIC, note="pin_holder_unknown")
         return [SlotSet("_pin_misses", None)]
-
-
-LABELS = {"customer_area": "PIN dell'area clienti", "sim_pin": "PIN della SIM", "sim_puk": "PUK della SIM"}
 
 
 def read_kind(words: Said) -> str | None:

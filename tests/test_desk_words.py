@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 from PIL import Image
 
 from bot.desk.attempts import REMEMBERED, Attempts
 from bot.desk.files import headers_for
 from bot.desk.pictures import fit_to_send, initials
 from bot.desk.signin import safe_next
+from bot.desk.timeline import system_line
 from bot.desk.words import FOLDER, Words, language_of
 from bot.flow.texts import Texts
 from bot.model.states import Outcome, Sending, Status
@@ -49,6 +52,31 @@ def test_times_are_said_the_way_people_say_them() -> None:
     assert w.at(NOW) == "oggi, 11:00"  # in Rome
     assert w.day(NOW - timedelta(days=1)) == "ieri" and words("en").day(NOW + timedelta(days=1)) == "tomorrow"
     assert w.day(NOW - timedelta(days=400)) == "20 ottobre 2025"
+
+
+def test_what_actions_note_is_said_in_the_agents_language() -> None:
+    assert words().noted("case_late: R-20410").startswith("Richiesta oltre la data prevista (R-20410)")
+    assert words("en").noted("case_late: R-20410").startswith("Request past its expected day (R-20410)")
+    assert words("en").noted("visit") == "Technician's visit"
+    due = system_line(words("en"), "promise_due: pin_sim_puk PIN-7")
+    assert due == "A promise is due: The SIM's PUK reaching them PIN-7"
+    for own in ("Chiedere del contratto: è doppio", "Ti richiamo entro sera", ""):
+        assert words("en").noted(own) == own
+
+
+def test_every_note_and_promise_of_the_actions_has_its_words() -> None:
+    trees = [ast.walk(ast.parse(path.read_text("utf-8"))) for path in (FOLDER.parents[2] / "actions").glob("*.py")]
+    said: list[ast.expr] = []
+    for node in (node for tree in trees for node in tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("hand_off", "promise"):
+            said += [one.value for one in node.keywords if one.arg == "note"] + node.args[1:2]
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "note":
+            said.append(node.value)
+    codes = {code.group() for one in said for code in re.finditer(r"(?<=['\"])[a-z_]{5,}(?=[:{'\"])", ast.unparse(one))}
+    codes |= {"pin_", "privacy_"}  # built with what they are about
+    known = set(yaml.safe_load((FOLDER / "en.yml").read_text("utf-8"))["noted"])
+    assert len(codes) > 12 and {"asked_in_form", "case_late", "visit"} <= codes
+    assert {code for code in codes if not any(f"{key}_".startswith(code) for key in known)} == set()
 
 
 def test_unknown_codes_are_shown_and_details_of_problems_are_not() -> None:

@@ -98,7 +98,7 @@ def packet_view(w: Words, body: Mapping[str, Any]) -> dict[str, Any]:
         "reason": w.name("reason", body.get("reason")),
         "topic": w.name("topic", body.get("topic")) if body.get("topic") else "",
         "score": round(body["score"] * 100) if body.get("score") is not None else None,
-        "note": body.get("note") or "",
+        "note": w.noted(body.get("note") or ""),
         "first_words": body.get("first_words") or "",
         "language": w.name("language", body.get("language")),
         "collected": collected,

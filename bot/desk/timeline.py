@@ -96,16 +96,17 @@ def system_line(w: Words, text: str) -> str:
     """What the service noted: a known word ("blocked"), or one with what it is about ("promise_due: ...")."""
     code, _, about = text.partition(":")
     if w.texts.has(f"system.{code}"):
-        return w(f"system.{code}", about=_moment(w, about.strip()))
+        return w(f"system.{code}", about=_about(w, about.strip()))
     return text
 
 
-def _moment(w: Words, about: str) -> str:
-    """A time in words; anything else as it is."""
+def _about(w: Words, about: str) -> str:
+    """A time, or what the bot promised, in words; anything else as it is."""
     try:
         return w.at(datetime.fromisoformat(about))
     except (ValueError, TypeError):  # no time, or one without a zone, which no line of ours has
-        return about
+        what, blank, reference = about.partition(" ")
+        return w.noted(what) + blank + reference
 
 
 def _only_passes(move: Row[Any], after: Row[Any] | None) -> bool:

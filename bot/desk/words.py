@@ -35,6 +35,15 @@ class Words:
             return self.texts.say(f"{group}.{code}", self.language)
         return code.replace("_", " ").strip()
 
+    def noted(self, said: str) -> str:
+        """What an action noted or promised: a word of `noted`, perhaps with what it is about ("case_late: R-20410").
+
+        A sentence of a company's own, or of a person, is shown as it is.
+        """
+        code, _, about = said.partition(":")
+        key = f"noted.{code}"
+        return self(key, about=about.strip()) if self.texts.has(key) else said
+
     def problem(self, problem: str | None) -> str:
         """Why something was not sent. Only known codes are put into words: details may hold a platform's address."""
         match = _CODE.match(problem or "")
