@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic import command
 
+from bench.postgres import Postgres
 from bot.store import lists
 from bot.store import tables as t
 from bot.store.database import Database
@@ -83,28 +85,52 @@ async def test_the_newest_first_and_no_more_than_a_page(flow: World) -> None:
     assert [row.last_message_at for row in rows] == sorted((row.last_message_at for row in rows), reverse=True)
 
 
-def test_what_was_known_before_is_found_too(sqlite_file: Path, tmp_path: Path) -> None:
-    """The migration keeps the words of names, cases and codes that were there."""
-    shutil.copy(sqlite_file, tmp_path / "old.db")
-    db = Database(f"sqlite:///{tmp_path / 'old.db'}")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database as it was before the migration, of each kind."""
+    url, admin = f"sqlite:///{tmp_path / 'old.db'}", None
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        admin, url = psycopg.connect(server.url("postgres"), autocommit=True), server.url("older")
+        admin.execute("CREATE DATABASE older")
+    database = Database(url)
     file = next((FOLDER / "versions").glob("*_search.py"))
-    with db.engine.connect().execution_options(writer=True) as connection:
-        command.downgrade(_config(connection), f"{int(file.name[:4]) - 1:04}")
-        for statement in (
-            "INSERT INTO customers (id, name, created_at) VALUES (1, 'Zoë Ferrari', '2026-11-01 00:00:00.000000')",
-            "INSERT INTO conversations (id, customer_id, channel, chat, status, version, language, locale, blocked, "
-            "created_at) VALUES (7, 1, 'paper', '1', 'bot', 0, 'it', '', 0, '2026-11-01 00:00:00.000000')",
-            "INSERT INTO cases (id, number, conversation_id, customer_id, reason, topic, note, opened_at) "
-            "VALUES (1, 'C-ABCDE', 7, 1, 'asked', '', '', '2026-11-01 00:00:00.000000')",
-            "INSERT INTO facts (conversation_id, name, value, at) "
-            "VALUES (7, 'customer_code', '\"VL-77\"', '2026-11-01 00:00:00.000000')",
-        ):
+    with database.engine.connect().execution_options(writer=True) as connection:
+        command.upgrade(_config(connection), f"{int(file.name[:4]) - 1:04}")
+        connection.commit()
+    yield database
+    database.close()
+    if admin:
+        admin.execute("DROP DATABASE older")
+        admin.close()
+
+
+MANY = 7000  # more than the migration reads at a time
+BEFORE = (
+    "INSERT INTO customers (id, name, created_at) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s "
+    f"WHERE n < {MANY}) SELECT n, 'Zoë Zoe Ferrari' || CAST(n AS TEXT), '2026-11-01 00:00:00.000000' FROM s",
+    "INSERT INTO conversations (id, customer_id, channel, chat, status, version, language, "
+    "locale, blocked, created_at) SELECT id, id, 'paper', CAST(id AS TEXT), 'bot', 0, 'it', '', false, created_at "
+    "FROM customers",
+    "INSERT INTO cases (id, number, conversation_id, customer_id, reason, topic, note, opened_at) "
+    "VALUES (1, 'C-ABCDE', 7, 7, 'asked', '', '', '2026-11-01 00:00:00.000000')",
+    "INSERT INTO facts (conversation_id, name, value, at) SELECT id, 'customer_code', '\"VL-77\"', created_at "
+    "FROM conversations WHERE id IN (7, 8)",
+)
+
+
+def test_what_was_known_before_is_found_too(older: Database) -> None:
+    """The migration keeps the words of names, cases and codes that were there."""
+    wanted = {"ferrari1": 1, "zoe ferrari4444": 4444, f"ferrari{MANY}": MANY, "abcde": 7, "vl-77": 7}
+    with older.engine.connect().execution_options(writer=True) as connection:
+        for statement in BEFORE:
             connection.exec_driver_sql(statement)
         command.upgrade(_config(connection), "head")
         connection.commit()
-        for query in ("zoe", "ferrari", "abcde", "vl-77"):
-            assert [row.id for row in lists.found(connection, query)] == [7], query
-    db.close()
+        for query, id_ in wanted.items():
+            assert id_ in [row.id for row in lists.found(connection, query)], query
+        words = connection.exec_driver_sql("SELECT count(*) FROM search_words").scalar_one()
+        assert words == 2 * MANY + 2 + 2, "each once"
 
 
 # At the desk.
