@@ -44,6 +44,7 @@ from bot.model.messages import RawEvent
 from bot.model.teams import FILE, teams_from
 from bot.sandbox import Sandbox
 from bot.settings import ACTIONS_AFTER, Settings
+from bot.store import fixed_answers
 from bot.store.database import Database
 from bot.store.lead import FirstHere, leading
 from bot.store.migrate import TooNew, migrate
@@ -135,6 +136,7 @@ class App:
 
     async def _work(self, way: Way) -> None:
         """Begin to send, and what time does; to answer only when there is an engine."""
+        await self._keep_fixed_answers(way)
         here = FirstHere(way.db, "workers")
         self._stack.callback(here.leave)
         await sweep(way, everything=here.alone())
@@ -144,6 +146,16 @@ class App:
         self._background(delivering.run())
         self._stack.push_async_callback(delivering.stop)
         self._stack.push_async_callback(self.answering.stop)
+
+    async def _keep_fixed_answers(self, way: Way) -> None:
+        """What a model lets us say without it is kept for a start at which no engine answers."""
+        assert isinstance(way.engine, Engines)
+        way.engine.recall(await way.db.read(fixed_answers.newest))
+
+        async def learned(answers: dict[str, Any]) -> None:
+            await way.db.write(lambda connection: fixed_answers.keep(connection, answers, now=way.clock()))
+
+        way.engine.learned = learned
 
     def _link(self, way: Way) -> None:
         """Tell other processes what they should know at once, where there is a Redis for it."""

@@ -92,16 +92,15 @@ class Dialogue:
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError):  # the last: closed by now
             return False
 
-    async def answers(self) -> dict[str, dict[str, Reply]]:
-        """What may be said without an engine: payload -> language ("" for all others) -> reply. Raises EngineDown."""
+    async def answers(self) -> dict[str, Any]:
+        """What may be said without an engine, for `read_answers`. Raises EngineDown."""
         limit = aiohttp.ClientTimeout(total=5)
         try:
             async with self._connections().get(self._url + "answers", timeout=limit) as answer:
-                known = (await answer.json())["answers"] if answer.status == 200 else {}
-            return {payload: read_replies(messages) for payload, messages in known.items()}
+                return _object((await answer.json())["answers"]) if answer.status == 200 else {}
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise EngineDown("the engine does not say its fixed answers") from None
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError):
             raise EngineDown("the engine's fixed answers are malformed") from None
 
     async def ask(self, turn: Ask, *, seconds: float | None = None) -> Turn:
@@ -193,9 +192,15 @@ def _replies(messages: list[dict[str, Any]]) -> tuple[Reply, ...]:
     return tuple(replies)
 
 
-def read_replies(messages: dict[str, Any]) -> dict[str, Reply]:
-    """Language -> reply, of the engine's JSON. Raises KeyError, TypeError, IndexError when it is none."""
-    return {language: _replies([_object(message)])[0] for language, message in messages.items()}
+def read_answers(answers: dict[str, Any]) -> dict[str, dict[str, Reply]]:
+    """Payload -> language ("" for all others) -> reply, of what `Dialogue.answers` gave. Raises EngineDown."""
+    try:
+        return {
+            payload: {language: _replies([_object(message)])[0] for language, message in messages.items()}
+            for payload, messages in answers.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise EngineDown("the engine's fixed answers are malformed") from None
 
 
 def _quick_reply(button: dict[str, Any]) -> QuickReply:

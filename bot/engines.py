@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from bot.breaker import Breaker, State
-from bot.dialogue import TIMEOUT, ActionFailed, Dialogue, EngineDown, EngineLost, EngineRefused
+from bot.dialogue import TIMEOUT, ActionFailed, Dialogue, EngineDown, EngineLost, EngineRefused, read_answers
 from bot.measures import Measures
 from bot.model.dialogue import Ask, Turn
 from bot.model.replies import Reply
@@ -94,6 +95,8 @@ class Engines:
         self._answers: dict[str, dict[str, Reply]] = {}  # those of the newest model
         self._models: set[str] = set()  # whose answers were asked for
         self._learning: asyncio.Task[None] | None = None
+        #: Called with a new model's answers, to be given to `recall` in a process that starts while no engine answers.
+        self.learned: Callable[[dict[str, Any]], Awaitable[None]] = _forget
         self.use(urls)
 
     @property
@@ -208,10 +211,22 @@ class Engines:
             self._learning = asyncio.create_task(self._ask_answers(engine, model_id))
 
     async def _ask_answers(self, engine: _Engine, model_id: str) -> None:
-        with contextlib.suppress(EngineDown):
-            self._answers = await engine.client.answers()
+        try:
+            answers = await engine.client.answers()
+            self._answers = read_answers(answers)
             self._models.add(model_id)
-        self._learning = None
+            await self.learned(answers)
+        except EngineDown as error:
+            log.warning("engine %s: %s", engine.url, error)
+        except Exception:  # they are known here all the same
+            log.exception("the fixed answers could not be kept")
+        finally:
+            self._learning = None
+
+    def recall(self, answers: dict[str, Any]) -> None:
+        """What was learned before this process began: it may be said until an engine's own answers are known."""
+        with contextlib.suppress(EngineDown):  # an older version may have kept them in another form
+            self._answers = self._answers or read_answers(answers)
 
     def _choose(self, tried: list[_Engine], error: EngineDown) -> _Engine | None:
         """The next one to ask. One that may be well again goes first: should it fail, another takes the turn."""
@@ -253,6 +268,10 @@ class Engines:
                 await asyncio.gather(*(engine.look() for engine in (*self._engines, *self._leaving.values())))
             except Exception:  # without this watch a breaker that is open would never close again
                 log.exception("the engines could not be looked after this time")
+
+
+async def _forget(_answers: dict[str, Any]) -> None:
+    """Where nobody keeps them."""
 
 
 async def addresses(url: str) -> dict[str, str | None]:

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from bot.children import Children, ChildrenSettings
-from bot.dialogue import ActionFailed, Dialogue, EngineDown, EngineRefused
+from bot.dialogue import ActionFailed, Dialogue, EngineDown, EngineRefused, read_answers
 from bot.model.dialogue import Ask, HandoffRequest, PromiseMade, Turn, Watch
 from bot.model.replies import QuickReply, Reply
 from tests.conftest import free_port, tiny_root
@@ -128,7 +128,7 @@ async def test_an_action_that_fails_is_no_answer(dialogue: Dialogue, children: C
 
 async def test_the_engine_says_what_needs_no_engine(dialogue: Dialogue) -> None:
     """Plain answers that name no slot; not what a form, an action or a slot decides."""
-    answers = await dialogue.answers()
+    answers = read_answers(await dialogue.answers())
     assert set(answers) == {"/greet", "/nlu_fallback"}
     assert answers["/greet"][""] == (await dialogue.ask(ask("/greet"))).replies[0]
     assert answers["/greet"]["en"] == (await dialogue.ask(ask("/greet", language="en"))).replies[0]

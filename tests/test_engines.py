@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -107,6 +108,36 @@ async def test_a_button_whose_answer_is_fixed_needs_no_engine() -> None:
         assert engines.known(replace(tapped, events=[*form, {"event": "active_loop", "name": None}]))
         assert engines.known(replace(tapped, text="thank you")) is None
         await engines.close()
+
+
+async def test_fixed_answers_outlive_the_process_that_learned_them() -> None:
+    """A process that starts while no engine answers says what another learned."""
+    kept: list[dict[str, Any]] = []
+
+    async def keep(answers: dict[str, Any]) -> None:
+        kept.append(answers)
+
+    tapped = Ask("t", "/thank", {"language": "it"}, [])
+    async with echo_engine() as engine:
+        engine.answers = {"/thank": {"": {"text": "Prego!"}}}
+        engines = Engines([engine.url])
+        engines.learned = keep
+        await engines.ask(question(1))
+        async with asyncio.timeout(5):
+            while not kept:
+                await asyncio.sleep(0.01)
+        await engines.ask(question(2))
+        await engines.close()
+    later = Engines([engine.url])
+    later.recall(kept[0])
+    found = later.known(tapped)
+    assert len(kept) == 1 and found and found.replies == (Reply("Prego!"),)
+    other = Engines([engine.url])
+    for nonsense in ({}, {"/thank": {"": "Prego!"}}, {"/thank": 7}):
+        other.recall(nonsense)
+        assert other.known(tapped) is None
+    await later.close()
+    await other.close()
 
 
 async def test_what_another_engine_would_do_no_better_is_not_asked_again() -> None:

@@ -30,7 +30,7 @@ from bot.model.states import Outcome, Status
 from bot.sandbox import Bubble, Sandbox
 from bot.settings import read_settings
 from bot.store import agents, conversations
-from bot.store.tables import cases, events, messages, outgoing, packets
+from bot.store.tables import cases, events, fixed_answers, messages, outgoing, packets
 from bot.store.tables import conversations as talks
 from tests.bot_process import OURS, BotProcess, EchoEngine, echo_engine
 from tests.conftest import free_port
@@ -361,6 +361,25 @@ async def test_a_silent_engine_shows_and_the_customer_is_told(echo: Service, eng
         await mario.waits_for("La tua richiesta è la C-")
     finally:
         engine.broken = False
+
+
+async def test_a_bot_that_starts_while_no_engine_answers_says_what_is_fixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with echo_engine() as engine:
+        engine.answers = {"/greet": {"": {"text": "Ciao! Sono qui."}}}
+        async with serving(engine.url, tmp_path) as first:
+            mario = first.sandbox.telegram.customer("Mario")
+            said = await mario.says("buongiorno")
+            await mario.waits_for("re: buongiorno", since=said)
+            async with asyncio.timeout(20):
+                while not await first.count(fixed_answers):
+                    await asyncio.sleep(0.02)
+    monkeypatch.setattr("bot.app.ENGINE_PATIENCE", 0)
+    async with serving(f"http://127.0.0.1:{free_port()}", tmp_path) as second:
+        giulia = second.sandbox.telegram.customer("Giulia")
+        await giulia.starts()
+        await giulia.waits_for("Ciao! Sono qui.")
 
 
 async def test_metrics_count_what_is_in_the_store(echo: Service) -> None:

@@ -541,6 +541,15 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
+#: What may be said while no engine answers, of the newest model that said it: one row.
+fixed_answers = Table(
+    "fixed_answers",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("answers", JSON, nullable=False),
+    Column("at", Time, nullable=False),
+)
+
 #: Something changed in a conversation: open desks ask for what is newer than the last id they saw.
 live = Table(
     "live",
