@@ -52,7 +52,7 @@ def everything(connection: Connection) -> None:
             lists.listed(connection, tab, ME, lead=lead, after=first.after)
     ids = [row.id for row in first.rows]
     lists.counts(connection, ME)
-    lists.offered(connection, ME)
+    lists.calls(connection, ME)
     lists.asked(connection, ME)
     inbox.latest(connection)
     inbox.news(connection, 100)
@@ -109,7 +109,7 @@ def whole_tables(cursor: Any, statement: str, parameters: Any, *, sqlite: bool) 
     """The growing tables that a statement would read from end to end."""
     if sqlite:
         for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters):
-            words = row[3].split()
+            words = [*row[3].split(), ""]
             if words[1] in GROWING and (words[0] == "SCAN" or "AUTOMATIC" in words):
                 yield row[3]
         return

@@ -98,6 +98,40 @@ async def test_the_case_says_why_it_came_and_stands_first_in_the_list(desk: Desk
     assert "Bea Brandt la prende dalla coda" in (await anna.opens(f"/desk/c/{conversation}")).text
 
 
+async def test_what_went_on_to_somebody_else_is_no_longer_said_to_be_for_this_person(desk: DeskWorld) -> None:
+    anna = await desk.agent()
+    await reports(anna)
+    conversation = await desk.asks()
+    assert "Perché a te:" in (await anna.opens(f"/desk/c/{conversation}")).text
+    desk.flow.clock.passes(minutes=5)
+    await reports(anna)
+    await assign.offers(desk.flow.way)
+    assert await offered(desk) is None
+    page = (await anna.opens(f"/desk/c/{conversation}")).text
+    assert "Perché a te:" not in page and "non l&#39;ha presa in tempo" in page
+
+
+async def test_what_calls_for_a_person(desk: DeskWorld) -> None:
+    anna, bea = await desk.agent(), await desk.agent("bea", "Bea Brandt")
+    edo = await desk.agent("edo", "Edo Editor", "editor")
+    await reports(anna)
+    ids = [await desk.asks(chat) for chat in ("1", "2", "3")]
+
+    async def called(visitor: Visitor) -> str:
+        found = re.search(r'data-offers="([^"]*)"', (await visitor.opens("/desk")).text)
+        assert found
+        return found[1]
+
+    assert (await called(anna), await called(bea), await called(edo)) == ("1 2 3", "", "")
+    for id_ in ids:
+        await anna.posts(f"/desk/c/{id_}/take")
+    assert await called(anna) == ""  # what one took oneself is no news
+    await anna.posts("/desk/c/2/pass", {"to": "p2"})
+    await anna.posts("/desk/c/3/ask", {"to": "p3"})
+    assert (await called(anna), await called(bea), await called(edo)) == ("", "2", "3")
+    assert "offer:2" in [row.kind for row in await desk.flow.rows(t.live)]  # heard at once, on whatever page
+
+
 async def test_what_nobody_took_stands_first_for_the_lead(desk: DeskWorld) -> None:
     early = await desk.asks("1")
     desk.flow.clock.passes(minutes=1)

@@ -112,12 +112,14 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
         listed = lists_.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     waiting, mine, to_answer = lists_.counts(connection, look.me.id)
     asked = lists_.asked(connection, look.me.id)
+    offers, calls = lists_.calls(connection, look.me.id)
     return {
         "listed": listed,
         "query": query,
         "may_search": look.me.role in SEE_EVERY_CASE,
         "closing": windows.how_many_close(connection, closing, whose) if near is None else len(near),
-        "offers": lists_.offered(connection, look.me.id) if look.me.role in SEE_EVERY_CASE else [],
+        "offers": offers if look.me.role in SEE_EVERY_CASE else [],
+        "calls": calls,
         "promised": promises.next_of(connection, [row.id for row in listed.rows]),
         "aims": targets.nearest(connection, [row.in_hand for row in listed.rows if row.in_hand]),
         "overdue": promises.overdue(connection, whose, look.way.clock()),

@@ -41,8 +41,9 @@ def route_view(look: Look, data: dict[str, Any]) -> dict[str, Any]:
     """What the templates need of it."""
     w, case, me = look.words, data["route_case"], look.me.id
     mine = next((row for row in reversed(data["decided"]) if row.kind in ("offered", "passed")), None)
-    to_me = mine is not None and mine.agent_id == me
     opened = data["open"]
+    # one that lapsed, or went on to somebody else, is no longer this person's
+    to_me = mine is not None and mine.agent_id == me and me in (opened.agent_id, case.offered_to)
     helper = bool(case and opened.status == Status.AGENT and case.helper_id == me)
     return {
         "route": [(row, sentence(w, look.way, row)) for row in data["decided"]],

@@ -45,6 +45,7 @@ def to_person(
     outgoing.suppress_bot(connection, conversation_id, "a person took over")
     text = "taken_over" if presence.is_here(connection, to.id, now) else "taken_over_later"
     handoff.introduce(connection, way, moved, to, text, before=holder.name, now=now)
+    conversations.tell(connection, conversation_id, f"offer:{to.id}", now)
     return moved
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     desc,
     func,
     literal,
+    null,
     select,
     tuple_,
     union,
@@ -33,7 +34,7 @@ from sqlalchemy import (
 
 from bot.model.states import Author, Status
 from bot.store import search
-from bot.store.tables import Time, agents, cases, conversations, customers, messages
+from bot.store.tables import Time, agents, cases, conversations, customers, messages, moves
 
 TABS = ("waiting", "mine", "all")
 CLOSING = "closing"  # a list beside them, of what a platform's window is about to close
@@ -86,11 +87,26 @@ _COUNTS = select(
     _waiting_count.scalar_subquery(), func.count(), func.coalesce(func.sum(1 - _answered), 0)
 ).where(_c.agent_id == _ME)
 _OFFERED = (
-    select(cases.c.conversation_id)
+    select(cases.c.conversation_id, cases.c.counts_since, cases.c.waiting_since)
     .where(cases.c.offered_to == _ME, cases.c.counts_since.is_not(None))
     .order_by(cases.c.counts_since, cases.c.waiting_since, cases.c.id)
     .limit(SHOWN)
+    .subquery()
 )
+_last_mover = (
+    select(moves.c.agent_id)
+    .where(moves.c.conversation_id == _c.id)
+    .order_by(desc(moves.c.id))
+    .limit(1)
+    .correlate(conversations)
+    .scalar_subquery()
+)
+#: What calls for this person: what is offered, what somebody else put into their hands, and where their help is asked.
+_CALLS = union_all(
+    select(_OFFERED, literal(1).label("offered")),
+    select(_c.id, null(), null(), literal(0)).where(_c.agent_id == _ME, _last_mover.is_distinct_from(_ME)),
+    select(_ASKED.subquery(), null(), null(), literal(0)),
+).order_by(desc("offered"), "counts_since", "waiting_since")
 
 
 def _rows() -> Select[Any]:
@@ -180,9 +196,11 @@ def found(connection: Connection, query: str) -> list[Row[Any]]:
     return chosen(connection, connection.execute(ids.limit(SHOWN)).scalars().all()) if ids is not None else []
 
 
-def offered(connection: Connection, agent_id: int) -> list[int]:
-    """The conversations that are offered to this person, in the order of the queue."""
-    return list(connection.execute(_OFFERED, {_ME.key: agent_id}).scalars())
+def calls(connection: Connection, agent_id: int) -> tuple[list[int], list[int]]:
+    """Conversations that are offered to this person, in the order of the queue; and all that came to them from others:
+    these, what was passed to them, and where their help is asked."""
+    rows = connection.execute(_CALLS, {_ME.key: agent_id}).all()
+    return [row.conversation_id for row in rows if row.offered], [row.conversation_id for row in rows]
 
 
 def _waiting(key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSelect[Any]:

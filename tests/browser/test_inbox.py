@@ -34,6 +34,23 @@ async def test_a_mark_by_keyboard_moves_the_case_up_in_every_list(served: DeskWo
     await expect(bea.locator(f"#row-{conversation}")).to_contain_text("Cliente fragile")
 
 
+async def test_passed_on_put_back_and_closed_by_keyboard(served: DeskWorld, opens: Opens) -> None:  # noqa: F811
+    conversation = await served.asks(sender={"name": "Rosa Bianchi"})
+    await served.person("bea", "Bea Brandt")
+    anna = await opens(await served.agent(), f"/desk/c/{conversation}")
+    await anna.keyboard.press("t")
+    await expect(anna.locator("#reply")).to_be_focused()
+    await anna.keyboard.press("Escape")
+    for key, field in (("s", "#pass-to"), ("q", "#why"), ("c", "#more-close input:checked")):
+        await anna.keyboard.press(key)
+        await expect(anna.locator(field)).to_be_focused()
+        await anna.keyboard.press("Escape")
+        await expect(anna.locator(field)).not_to_be_visible()
+    await anna.keyboard.press("c")
+    await anna.keyboard.press("Control+Enter")
+    await expect(anna.locator("#head")).to_contain_text("Chiusa")
+
+
 async def test_search_by_keyboard_while_a_conversation_is_open(served: DeskWorld, opens: Opens) -> None:  # noqa: F811
     await served.asks("1", sender={"name": "Niccolò De Luca"})
     await served.asks("2", sender={"name": "Rosa Bianchi"})

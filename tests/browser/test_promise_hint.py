@@ -40,3 +40,23 @@ async def test_a_promise_is_seen_while_typing_and_recorded_with_one_click(
     await page.set_viewport_size({"width": 390, "height": 800})
     await page.goto(page.url.split("/desk")[0] + "/desk/promises")
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_the_question_stays_though_the_words_were_still_being_looked_at(
+    served: DeskWorld,  # noqa: F811
+    opens: Opens,  # noqa: F811
+) -> None:
+    conversation = await served.asks(text="aiuto", sender={"name": "Rosa Bianchi"})
+    page = await opens(await served.agent(), f"/desk/c/{conversation}")
+    await page.click("#take")
+    looked: list[str] = []
+    page.on("request", lambda request: looked.append(request.url) if request.url.endswith("/promise") else None)
+    await page.fill("#reply", "La richiamo domani mattina.")
+    await page.locator("#reply").press("Control+Enter")  # at once: the words are looked at only after a moment
+    yes = page.locator("#promise button[value=yes]")
+    await expect(yes).to_be_visible()
+    await page.wait_for_timeout(600)
+    await expect(yes).to_be_visible()
+    await page.fill("#reply", "La richiamo venerdì.")  # other words are looked at again
+    await expect(page.locator("#promise #promised")).to_be_visible()
+    assert len(looked) == 1

@@ -1,4 +1,5 @@
-// A sound and the browser's own notification for a customer who is offered to this person: only if they asked for it.
+// A sound and the browser's own notification for a customer who comes to this person (offered, passed on,
+// or their help is asked): only if they asked for it.
 const KEY = "bell";
 const KNOWN = "offers"; // of this tab: what it has already rung for, also on the page before
 
@@ -39,7 +40,7 @@ function ring() {
   setTimeout(() => audio.close(), 1200);
 }
 
-// Called whenever the page was brought up to date: what is offered now and was not before?
+// Called whenever the page was brought up to date: who has come now and was not here before?
 export function look(page = document.getElementById("content")) {
   const now = (page.dataset.offers || "").split(" ").filter(Boolean);
   const known = kept() ?? now;
@@ -53,7 +54,7 @@ export function look(page = document.getElementById("content")) {
       const shown = new Notification(document.body.dataset.offered, { tag: `row-${one}` });
       shown.onclick = () => {
         window.focus();
-        location.assign(`/desk/c/${one}?tab=waiting`);
+        location.assign(`/desk/c/${one}`);
       };
     }
   }

@@ -18,7 +18,8 @@ export function start(flip) {
   });
   const act = {
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
-    r: () => $("#reply")?.focus(), n: () => unfold("#more-note"), t: () => $("#take")?.click(), p: flip,
+    t: () => $("#take")?.click(), r: () => $("#reply")?.focus(), n: () => unfold("#more-note"), p: flip,
+    s: () => unfold("#more-pass"), q: () => unfold("#more-queue"), c: () => unfold("#more-close"),
     i: list, 1: () => $("#tab-waiting").click(), 2: () => $("#tab-mine").click(), 3: () => $("#tab-all").click(),
     4: () => $("#tab-closing")?.click(), "/": search,
     "?": () => dialog.showModal(),
@@ -65,7 +66,7 @@ function unfold(id) {
   const menu = $(id);
   if (!menu) return;
   menu.open = true;
-  menu.querySelector("textarea")?.focus();
+  menu.querySelector("select, textarea, input:checked")?.focus();
 }
 
 function leave(from) {

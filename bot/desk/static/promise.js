@@ -19,7 +19,10 @@ export function clear() {
 }
 
 // A promise that was held: the question stays until it is answered or the words change.
+// Words that were still on their way to be looked at must not put their hint in its place.
 export function hold(html) {
+  clearTimeout(timer);
+  asked?.abort();
   seen = "";
   place().innerHTML = html;
   place().querySelector("button")?.focus();
