@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -40,6 +41,7 @@ async def run(settings: Settings, began: float, *, roles: Collection[str] = ROLE
             await asyncio.wait({ready, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not ended.is_set():
                 await ready
+                gc.freeze()  # all that stays for good: looking through it for garbage would hold everybody up
                 _announce(app, time.monotonic() - began)
                 await stopping
             ready.cancel()

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,13 +42,15 @@ from bot.flow.workers import Answering
 from bot.measures import Measures
 from bot.model.messages import RawEvent
 from bot.model.teams import FILE, teams_from
-from bot.sandbox import Sandbox
 from bot.settings import ACTIONS_AFTER, Settings
 from bot.store import fixed_answers
 from bot.store.database import Database
 from bot.store.lead import FirstHere, leading
 from bot.store.migrate import TooNew, migrate
 from bot.web import StartFailed, Web, listening
+
+if TYPE_CHECKING:
+    from bot.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +187,8 @@ class App:
         settings = self.settings
         if not settings.sandbox:
             return settings
+        from bot.sandbox import Sandbox  # nothing that a real start should wait for
+
         if self.roles < set(ROLES):
             raise StartFailed("The sandbox plays the platforms for one process: with --only, set tokens or SANDBOX=no.")
         state = settings.data / "demo"
@@ -215,7 +219,8 @@ class App:
     async def _take_up(self) -> None:
         """Start the engine where it is ours to start; then answer what is stored, and what comes."""
         settings = self.settings
-        reading = asyncio.create_task(asyncio.to_thread(prepare, self.way.teams.languages))
+        kept = settings.data / "languages.model"
+        reading = asyncio.create_task(asyncio.to_thread(prepare, self.way.teams.languages, kept))
         if not settings.engine_urls:
             self.children = Children(
                 ChildrenSettings(

@@ -6,10 +6,12 @@ from ipaddress import ip_network
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from argon2 import extract_parameters
 from multidict import CIMultiDict
 
 from bot.desk.attempts import PER_ADDRESS, address_of
 from bot.desk.look import DESK
+from bot.desk.passwords import hashed, matches, nobody
 from bot.settings import BadSettings, read_settings
 from tests.conftest import ROOT
 from tests.desk_support import PASSWORD, DeskWorld
@@ -81,3 +83,8 @@ def test_the_setting(value: str, networks: list[str]) -> None:
 def test_a_wrong_setting_is_said(value: str) -> None:
     with pytest.raises(BadSettings, match="TRUSTED_PROXIES"):
         read_settings({"TRUSTED_PROXIES": value}, ROOT)
+
+
+def test_an_unknown_log_in_costs_the_same_work_as_a_known_one() -> None:
+    assert extract_parameters(nobody()) == extract_parameters(hashed("a long password"))
+    assert not matches("a long password", None) and not matches("a long password", nobody())

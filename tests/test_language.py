@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
+import pytest
 import yaml
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -36,6 +38,28 @@ def test_the_cut_model_says_what_the_whole_one_says() -> None:
         (one, sure), (other, as_sure) = whole.classify(text), cut.classify(text)
         assert one == other or max(sure, as_sure) < 0.6, text
         assert (sure >= SURE) == (as_sure >= SURE), text
+
+
+def test_what_was_cut_is_kept_and_a_damaged_file_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "data" / "languages.model"
+    made = spoken(LANGUAGES, file)
+    whole = file.read_bytes()
+    asked = Mock(return_value=Mock(stdout=whole))
+    monkeypatch.setattr("bot.flow.spoken.subprocess.run", asked)
+    assert spoken(LANGUAGES, file) == made and not asked.called
+    for damaged in (whole[:-1], whole[:5000], whole[:300000] + b"?" + whole[300001:], b"", b"[]\n"):
+        file.write_bytes(damaged)
+        assert spoken(LANGUAGES, file) == made
+        assert file.read_bytes() == whole
+    spoken(("en", "it"), file)
+    assert asked.call_count == 6, "each time made anew, for other languages too"
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    file.unlink()
+    file.mkdir()
+    assert spoken(LANGUAGES, file) == made, "what cannot be kept can be used"
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
 def test_another_script_is_neither() -> None:

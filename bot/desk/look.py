@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Row
 
 from bot.desk.attempts import Attempts, Network, address_of
 from bot.desk.live import News
-from bot.desk.passwords import AT_ONCE, nobody
+from bot.desk.passwords import AT_ONCE
 from bot.desk.pictures import MAX_BYTES
 from bot.desk.rows import Rows
 from bot.desk.words import FOLDER, Words, language_of
@@ -78,7 +78,6 @@ def desk_of(way: Way, *, secure: bool, proxies: Sequence[Network] = ()) -> Desk:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    nobody()  # now, not at the first sign-in with an unknown login, which would take longer than the others
     news = News(way, unused=UNUSED)
     return Desk(way, secure, Texts(FOLDER), pages, Attempts(), news, Rows(pages), _shipped(), proxies)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from pathlib import Path
 
 from bot.flow.spoken import Spoken, spoken
 
 SURE = 0.95  # below this a short text changes nothing: "ok", "Roma", a name
 LETTERS = 10  # fewer letters than this say nothing
+
+_models: dict[tuple[str, ...], Spoken] = {}
 
 
 def language_of(text: str, known: str | None, locale: str, languages: tuple[str, ...]) -> str:
@@ -25,12 +27,14 @@ def language_of(text: str, known: str | None, locale: str, languages: tuple[str,
     return "en" if set_to and "en" in languages else languages[0]
 
 
-def prepare(languages: tuple[str, ...]) -> None:
-    """Read the model now, which takes a second, and not at the first message."""
+def prepare(languages: tuple[str, ...], kept: Path) -> None:
+    """Read the model now, which may take seconds, and not at the first message. `kept`: the file that it is kept in."""
     if len(languages) > 1:
-        _model(tuple(sorted(languages)))
+        asked = tuple(sorted(languages))
+        _models[asked] = spoken(asked, kept)
 
 
-@cache
 def _model(languages: tuple[str, ...]) -> Spoken:
-    return spoken(languages)
+    if languages not in _models:
+        _models[languages] = spoken(languages)
+    return _models[languages]

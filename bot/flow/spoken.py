@@ -2,21 +2,28 @@
 
 Whole, the model takes 60 MB of every process; cut for two languages it takes 5. The cutting itself needs the
 whole one, and a process gives little of such memory back: a child process does it, python -m bot.flow.spoken it en
+That takes two seconds of a processor, nearly as much as all else of a start: so what was cut is kept in a file.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import logging
 import math
 import os
-import pickle
 import subprocess
 import sys
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # where the child finds this module
 
@@ -59,19 +66,80 @@ class Spoken:
         return self.languages[scores.index(best)], 1 / sum(shares)
 
 
-def spoken(languages: Sequence[str]) -> Spoken:
-    """The model for these languages; takes a second. Raises CalledProcessError for a language that it does not know."""
+def spoken(languages: Sequence[str], kept: Path | None = None) -> Spoken:
+    """The model for these languages: as it was kept in that file, or made anew, and kept there where that is possible.
+
+    Raises CalledProcessError for a language that it does not know.
+    """
+    if kept and (found := _kept(kept, languages)):
+        return found
     command = [sys.executable, "-m", __name__, *languages]
-    child = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
-    return Spoken(*pickle.loads(child.stdout))
+    raw = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout
+    if kept:
+        _keep(kept, raw)
+    return unpacked(raw)
 
 
-def cut(languages: Sequence[str]) -> tuple[object, ...]:
-    """The fields of `Spoken`, made of the whole model."""
+def _kept(file: Path, languages: Sequence[str]) -> Spoken | None:
+    """What the file holds, if it is just what would be made now."""
+    try:
+        raw = file.read_bytes()
+        return unpacked(raw) if json.loads(raw.partition(b"\n")[0])["of"] == _origin(languages) else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s cannot be used and is made anew: %s", file.name, type(error).__name__)
+        return None
+
+
+def _keep(file: Path, raw: bytes) -> None:
+    beside = file.with_suffix(f".{os.getpid()}")  # whoever reads meanwhile finds the old one, or this one whole
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(raw)
+        beside.replace(file)
+    except OSError as error:
+        log.warning("%s cannot be kept, each start makes it anew: %s", file.name, type(error).__name__)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def _origin(languages: Sequence[str]) -> list[str]:
+    """All that what `cut` gives depends on; the first is to be raised when its code changes."""
+    return ["1", version("py3langid"), sys.byteorder, f"{zlib.crc32(ALPHABET):08x}", *languages]
+
+
+def packed(model: Spoken) -> bytes:
+    """A line that tells what follows, and the numbers as they are in memory."""
+    fields = asdict(model)
+    numbers = {name: value for name, value in fields.items() if isinstance(value, array)}
+    body = b"".join([model.columns, *(value.tobytes() for value in numbers.values())])
+    head = {
+        "of": _origin(model.languages),
+        "sum": zlib.crc32(body),
+        "prior": model.prior,
+        "arrays": [[name, value.typecode, len(value) * value.itemsize] for name, value in numbers.items()],
+    }
+    return json.dumps(head).encode() + b"\n" + body
+
+
+def unpacked(raw: bytes) -> Spoken:
+    """The model again. Raises ValueError, KeyError or TypeError for what `packed` has not made, or not all of it."""
+    line, _, body = raw.partition(b"\n")
+    head, at, arrays = json.loads(line), 256, {}
+    if zlib.crc32(body) != head["sum"]:
+        raise ValueError("not as it was written")
+    for name, code, size in head["arrays"]:
+        arrays[name], at = array(code, body[at : at + size]), at + size
+    return Spoken(tuple(head["of"][4:]), tuple(head["prior"]), body[:256], **arrays)
+
+
+def cut(languages: Sequence[str]) -> Spoken:
+    """Made of the whole model."""
     import numpy as np
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # with numpy 60 MB, see above
 
-    def packed(kind: str, values: Any) -> array[Any]:
+    def plain(kind: str, values: Any) -> array[Any]:
         return array(kind, values.ravel().astype(kind).tobytes())
 
     whole = LanguageIdentifier.from_model_file(MODEL_FILE)
@@ -89,19 +157,19 @@ def cut(languages: Sequence[str]) -> tuple[object, ...]:
     known = features >= 0
     chosen = [whole.nb_classes.index(language) for language in languages]
     columns = bytes(ALPHABET.index(byte) + 1 if byte in ALPHABET else 0 for byte in range(256))
-    return (
+    return Spoken(
         tuple(languages),
         tuple(float(whole.nb_pc[place]) for place in chosen),
         columns,
-        packed("H" if len(reached) < 1 << 16 else "I", moves),
-        packed("I", row * moves.shape[1]),
-        packed("i", feature - int((~known).sum())),
-        packed("f", whole.nb_ptc[features[known]][:, chosen]),
+        plain("H" if len(reached) < 1 << 16 else "I", moves),
+        plain("I", row * moves.shape[1]),
+        plain("i", feature - int((~known).sum())),
+        plain("f", whole.nb_ptc[features[known]][:, chosen]),
     )
 
 
 if __name__ == "__main__":
-    made = pickle.dumps(cut(sys.argv[1:]))
+    made = packed(cut(sys.argv[1:]))
     try:
         sys.stdout.buffer.write(made)
         sys.stdout.flush()

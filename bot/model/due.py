@@ -11,8 +11,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-import dateparser
-
 DAY_ENDS = time(23, 59)  # as people say it: midnight already has the next day's name
 CLOSED_DAY_ENDS = time(18)  # a promise for a day on which nobody is there is still meant for its working hours
 AHEAD = 400  # days looked ahead for a day on which the team is there
@@ -182,6 +180,8 @@ def _day(said: _Said, length: re.Match[str] | None) -> date | None:
 
 def _date(found: re.Match[str], said: _Said) -> date | None:
     """A date written out; without a year, the next one."""
+    import dateparser  # a tenth of a second, which most starts of a process would take for nothing
+
     base = said.now.replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
     moment = dateparser.parse(
         re.sub(r"[°º]|\b(?:di|of)\b", " ", found[0]),

@@ -11,8 +11,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import holidays
 import yaml
+from holidays.registry import EntityLoader
 
 from bot.model.team import DAYS, FIRST, NEXT, RESOLUTION, Team
 
@@ -26,6 +26,8 @@ _LENGTH = re.compile(r"(?P<number>[1-9]\d{0,3}) ?(?P<unit>min|h)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _ALL = {"company", "timezone", "languages", "teams"}
+#: The library's own list of these codes reads all 250 countries for it: an eighth of a second, and memory for good.
+_COUNTRIES = frozenset(EntityLoader.get_country_codes(True))
 _EACH = {"name", "topics", "languages", "hours", "holidays", "closed", "minutes", "targets"}
 
 
@@ -106,7 +108,7 @@ def _team(key: str, raw: Any, zone: ZoneInfo, languages: tuple[str, ...], proble
     if not any(spans):
         problems.append(f"{key}: hours: the team is never open")
     country = raw.get("holidays") or ""
-    if country and country not in holidays.list_supported_countries():
+    if country and country not in _COUNTRIES:
         problems.append(f"{key}: holidays: {country!r} is no country's code")
     name = raw.get("name")
     name = {str(k): str(v) for k, v in name.items() if v} if isinstance(name, dict) else {}
