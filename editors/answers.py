@@ -61,6 +61,8 @@ def _text(content: Content, response: Response, number: int, variation: dict[str
     at = (number, "text")
     if not text.strip() and not variation.get("custom"):
         yield response.mistake("empty_text", *at)
+    if text[:1] in ("“", "„") and text.rstrip()[-1:] in ("”", "“"):
+        yield response.mistake("curly", *at)
     if len(text) > LONGEST:
         yield response.mistake("long_text", *at, start=text[:40], length=len(text), most=LONGEST)
     if len(EMOJI.findall(text)) > 1:
@@ -95,7 +97,7 @@ def _on_platforms(response: Response, number: int, variation: dict[str, Any]) ->
             yield response.mistake(
                 say, *at, title=one.title, length=len(one.title), platform=platform.capitalize(), most=most
             )
-        if buttons and not lost and not _shown((*buttons, person), limits, abilities):
+        if buttons and not lost and all(q.title for q in buttons) and not _shown((*buttons, person), limits, abilities):
             yield response.mistake(
                 "buttons_lost", number, "buttons", count=len(buttons), most=limits.quick_replies - 1,
                 platform=platform.capitalize(),

@@ -6,14 +6,15 @@ from editors.answers import check_answers
 from editors.content import Content
 from editors.contradictions import check_contradictions
 from editors.examples import check_examples
+from editors.keys import check_keys
 from editors.sentences import Mistake
 from editors.service_texts import check_service_texts
 from editors.understanding import NoModel, check_understanding, understand
 from editors.wiring import check_actions, check_files, check_stories, check_topics
 
 CHECKS = (
-    check_files, check_topics, check_examples, check_answers, check_stories, check_contradictions, check_actions,
-    check_service_texts,
+    check_files, check_keys, check_topics, check_examples, check_answers, check_stories, check_contradictions,
+    check_actions, check_service_texts,
 )  # fmt: skip
 
 
@@ -24,8 +25,11 @@ def written(content: Content) -> list[Mistake]:
 
 
 def in_order(found: list[Mistake]) -> list[Mistake]:
-    """By file and line: an editor goes through a file from top to bottom. Each once."""
-    once = {(m.file, m.line, m.say, str(m.values)): m for m in found}
+    """By file and line: an editor goes through a file from top to bottom. Each once, however many answers share it."""
+    once: dict[tuple[object, ...], Mistake] = {}
+    for m in found:
+        about = {name: value for name, value in m.values.items() if name != "response"}
+        once.setdefault((m.file, m.line, m.say, str(about)), m)
     return sorted(once.values(), key=lambda m: (m.file, m.line))
 
 

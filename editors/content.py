@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from editors.code import Code, read_code
 from editors.sentences import Mistake
 from editors.yaml_lines import Document, Unreadable, read
+from editors.yaml_trouble import explained
 
 FOLDERS = ("domain", "nlu", "stories", "tests/content")
 LANGUAGES = ("it", "en")
@@ -37,6 +38,11 @@ class Source:
 
     name: str
     document: Document
+
+    @property
+    def stem(self) -> str:
+        """The topic's name: "orders"."""
+        return PurePath(self.name).stem
 
     @property
     def data(self) -> dict[str, Any]:
@@ -125,11 +131,11 @@ def read_content(root: Path) -> Content:
             name = f"{folder}/{path.name}"
             try:
                 source = Source(name, read(path.read_text(encoding="utf-8")))
-            except Unreadable as error:
-                unreadable.append(Mistake(name, error.line, "unreadable", {"error": str(error)}))
-                continue
             except UnicodeDecodeError:
-                unreadable.append(Mistake(name, 1, "unreadable", {"error": "UTF-8?"}))
+                unreadable.append(Mistake(name, 0, "not_utf8"))
+                continue
+            except Unreadable as error:
+                unreadable.append(explained(name, path.read_text(encoding="utf-8"), error))
                 continue
             unreadable += misshapen(folder, source)
             sources[folder][path.stem] = source
@@ -154,7 +160,8 @@ def misshapen(folder: str, source: Source) -> Iterator[Mistake]:
         elif isinstance(value, list) and key in PARTS:
             for number, entry in enumerate(value):
                 for part in _wrong_parts(entry, PARTS[key]):
-                    yield source.mistake("shape", key, number, part, key=f"{key}: - {part}")
+                    say = "shape_examples" if part == "examples" else "shape"
+                    yield source.mistake(say, key, number, part, key=f"{key}: - {part}")
         elif isinstance(value, dict) and key in ("slots", "forms"):
             for name in (name for name, one in value.items() if not isinstance(one or {}, dict)):
                 yield source.mistake("shape", key, name, key=f"{key}: {name}")
@@ -191,6 +198,10 @@ def _add_domain(content: Content, source: Source) -> None:
     for kind, found in (("intents", content.intents), ("entities", content.entities), ("actions", content.actions)):
         for number, entry in enumerate(source.data.get(kind) or []):
             for name in entry if isinstance(entry, dict) else [str(entry)]:
+                if kind == "intents" and name in found:
+                    values = {"intent": name, "other": found[name][0].name}
+                    content.repeated.append(source.mistake("intent_twice", kind, number, **values))
+                    continue
                 found[name] = (source, source.document.line(kind, number))
     content.slots.update(source.data.get("slots") or {})
     for name, form in (source.data.get("forms") or {}).items():

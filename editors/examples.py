@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
-from editors.content import BACKGROUND, LANGUAGES, Content, Example
+from editors.content import BACKGROUND, LANGUAGES, Content, Example, Source
 from editors.sentences import Mistake
 
 #: With fewer examples of an intent that customers type, the model guesses; by language.
@@ -40,8 +40,10 @@ def check_examples(content: Content) -> Iterator[Mistake]:
 def _blocks(content: Content) -> Iterator[Mistake]:
     counts = Counter((example.intent, example.language) for example in content.examples)
     told = set()
+    twice = {one.values["intent"] for one in content.repeated if one.say == "intent_twice"}
     for source in content.sources["nlu"].values():
         for number, block in enumerate(source.data.get("nlu") or []):
+            yield from _without_dash(source, number, str(block.get("examples") or ""))
             intent = block.get("intent")
             language = str((block.get("metadata") or {}).get("language") or "")
             at = ("nlu", number, "intent")
@@ -49,6 +51,9 @@ def _blocks(content: Content) -> Iterator[Mistake]:
                 continue
             if language not in LANGUAGES:
                 yield source.mistake("no_language", *at, intent=intent, language=language or "?")
+            home = content.intents[intent][0] if intent in content.intents else source
+            if home.stem != source.stem and intent not in twice:
+                yield source.mistake("block_elsewhere", *at, intent=intent, stem=home.stem)
             if intent in told:
                 continue
             told.add(intent)
@@ -60,6 +65,13 @@ def _blocks(content: Content) -> Iterator[Mistake]:
                     yield source.mistake(f"no_examples_{each}", *at, intent=intent)
                 elif count < fewest:
                     yield source.mistake(f"few_{each}", *at, warning=True, intent=intent, count=count, fewest=fewest)
+
+
+def _without_dash(source: Source, number: int, examples: str) -> Iterator[Mistake]:
+    first = source.document.line("nlu", number, "examples")
+    for below, line in enumerate(examples.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("-"):
+            yield Mistake(source.name, first + below, "no_dash", {"text": line.strip()})
 
 
 def plain(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from editors.file_sentences import FILES
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -24,25 +26,7 @@ class Mistake:
 
 
 SENTENCES: dict[str, tuple[str, str]] = {
-    # files
-    "unreadable": ("il file non si legge: {error}.", "the file cannot be read: {error}."),
-    "shape": (
-        "«{key}» non è fatto come dovrebbe: confronta con un altro file della stessa cartella.",
-        "“{key}” is not built as it should be: compare it with another file of this folder.",
-    ),
-    "key_twice": (
-        "«{key}» c'è due volte nello stesso punto: la seconda cancella la prima.",
-        "“{key}” stands twice in the same place: the second wipes out the first.",
-    ),
-    "empty_file": ("il file è vuoto.", "the file is empty."),
-    "no_domain_file": (
-        "manca domain/{stem}.yml: i file di un argomento hanno tutti lo stesso nome.",
-        "there is no domain/{stem}.yml; the files of a topic have one name.",
-    ),
-    "no_test_file": (
-        "manca tests/content/{stem}.yml: scrivi le conversazioni che questo file deve fare bene.",
-        "tests/content/{stem}.yml is missing: write the conversations that this file must get right.",
-    ),
+    **FILES,
     # what customers say
     "unlisted_intent": (
         "l'argomento {intent} non è in domain/: aggiungilo lì sotto `intents:`.",
@@ -69,6 +53,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "nearly_in_two_topics": (
         "«{text}» ({intent}) è quasi uguale a «{near}» di {other} ({there}): il bot non può distinguerle.",
         "“{text}” ({intent}) is nearly the same as “{near}” of {other} ({there}): the bot cannot tell them apart.",
+    ),
+    "no_dash": (
+        "davanti a «{text}» manca il trattino: ogni frase comincia con «- », o il bot non la impara.",
+        "“{text}” has no dash before it: each sentence begins with “- ”, or the bot does not learn it.",
+    ),
+    "block_elsewhere": (
+        "gli esempi di {intent} vanno in nlu/{stem}.yml, insieme agli altri: un argomento, un file.",
+        "the examples of {intent} belong into nlu/{stem}.yml, with the others: one topic, one file.",
     ),
     "twice": (
         "«{text}» c'è due volte in {intent} (riga {there}): la seconda non insegna niente.",
@@ -127,6 +119,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{response} has no English text (`condition: [{{type: slot, name: language, value: en}}]`).",
     ),
     "empty_text": ("{response} ha un testo vuoto.", "{response} has an empty text."),
+    "curly": (
+        "{response}: il testo è tra virgolette tipografiche “ ”, che il cliente vedrebbe: usa quelle diritte \".",
+        "{response}: the text stands between curly quotes “ ”, which customers would see: use straight ones \".",
+    ),
     "long_text": (
         "{response}: «{start}…» è lungo {length} caratteri; al massimo {most}.",
         "{response}: “{start}…” is {length} characters long; {most} is the most.",
@@ -204,6 +200,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "nothing says {response}; use it in a story or an action, or remove it.",
     ),
     # topics and rules
+    "intent_twice": (
+        "l'argomento {intent} è già elencato in {other}: qui toglilo.",
+        "the topic {intent} is listed in {other} already: take it out here.",
+    ),
     "no_answer": (
         "l'argomento {intent} non ha risposta: in stories/ nessuna regola dice che cosa fare.",
         "the topic {intent} has no answer: no rule in stories/ says what to do.",

@@ -8,6 +8,7 @@ from editors.answers import VARIABLE
 from editors.content import LANGUAGES, Content, Source
 from editors.sentences import Mistake
 from editors.yaml_lines import Path, Unreadable, read
+from editors.yaml_trouble import explained
 
 FOLDER = "bot/texts"
 
@@ -22,9 +23,13 @@ def check_service_texts(content: Content) -> Iterator[Mistake]:
         if not path.exists():
             return
         try:
-            sources[language] = Source(name, read(path.read_text(encoding="utf-8")))
+            text = path.read_text(encoding="utf-8")
+            sources[language] = Source(name, read(text))
+        except UnicodeDecodeError:
+            yield Mistake(name, 0, "not_utf8")
+            return
         except Unreadable as error:
-            yield Mistake(name, error.line, "unreadable", {"error": str(error)})
+            yield explained(name, text, error)
             return
         texts[language] = dict(_flat(sources[language].data, ()))
     for language, other in (("it", "en"), ("en", "it")):

@@ -51,7 +51,12 @@ def check_files(content: Content) -> Iterator[Mistake]:
             if not source.data:
                 yield source.mistake("empty_file")
             for path in source.document.twice:
-                yield source.mistake("key_twice", *path, key=path[-1])
+                in_a_list = len(path) > 1 and isinstance(path[-2], int)
+                yield source.mistake("key_twice_dash" if in_a_list else "key_twice", *path, key=path[-1])
+    for folder in content.sources:
+        for file in sorted((content.root / folder).glob("[!.]*")):
+            if file.is_file() and file.suffix != ".yml":
+                yield Mistake(f"{folder}/{file.name}", 0, "odd_file")
 
 
 def check_topics(content: Content) -> Iterator[Mistake]:

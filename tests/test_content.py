@@ -93,6 +93,16 @@ def renamed(file: str, name: str) -> Make:
     return make
 
 
+def encoded(file: str, encoding: str) -> Make:
+    """A mistake: a file as another program saves it."""
+    return lambda root: (root / file).write_text((root / file).read_text("utf-8"), encoding=encoding, errors="replace")
+
+
+def thanks(text: str) -> Make:
+    """A mistake: the Italian thanks in these words and marks."""
+    return replaced(TALK, ITALIAN_THANKS, f"    - text: {text}\n")
+
+
 TALK, BILL, PRICE = "domain/small_talk.yml", "domain/bill_question.yml", "domain/price_availability.yml"
 PRICE_STORY, COMPLAINT_STORY = "stories/price_availability.yml", "stories/complaint.yml"
 ASK, COMPLAINT = "nlu/ask_human.yml", "domain/complaint.yml"
@@ -127,6 +137,36 @@ MISTAKES: dict[str, tuple[Make, str, str, str]] = {
                               "“slots: why” is not built as it should be"),
     "either without a choice": (replaced(COMPLAINT_STORY, "- intent: complaint", "- or: complaint"), COMPLAINT_STORY,
                                 "    steps:", "“rules: - steps” is not built as it should be"),
+    "a tab": (replaced(TALK, ITALIAN_THANKS, "\t" + ITALIAN_THANKS.lstrip()), TALK, "\t- text", "begins with a tab"),
+    "quotation marks inside": (thanks('"Di nulla, è un "vero" piacere!"'), TALK, "vero", "marks do not match"),
+    "a mark that never ends": (thanks('"Di nulla'), TALK, '"Di nulla\n', "marks do not match"),
+    "an apostrophe": (thanks("'Di nulla, c'è altro?'"), TALK, "c'è altro?'", "an apostrophe ends the text"),
+    "marks of a word processor": (thanks("“Di nulla.”"), TALK, "“Di nulla", "stands between curly quotes"),
+    "a colon": (thanks("Di nulla: è un piacere"), TALK, "nulla: è un", "the text holds a colon"),
+    "a special sign": (thanks("@tutti di nulla"), TALK, "@tutti", "begins with a sign such as @"),
+    "a button without a comma": (replaced(TALK, 'negozi", payload', 'negozi" payload'), TALK, 'negozi" payload',
+                                 "a comma is missing"),
+    "a name nobody set": (replaced(TALK, "*everyday_it", "*everyday"), TALK, "*everyday\n", "no `&name` above"),
+    "a line too far left": (replaced(COMPLAINT, "  utter_topic_complaint", " utter_topic_complaint"), COMPLAINT,
+                            "  utter_complaint", "does not fit the lines above"),
+    "an answer without a dash": (replaced(TALK, ITALIAN_THANKS, "      " + ITALIAN_THANKS.lstrip(" -")), TALK,
+                                 '      text: "Di nulla, è', "does the second lack a “- ” before it?"),
+    "an example without a dash": (replaced(ASK, "    - agent\n", "      agent\n"), ASK, "      agent\n",
+                                  "“agent” has no dash before it"),
+    "an example too far left": (replaced(ASK, "    - agent\n", "- agent\n"), ASK, "- agent\n",
+                                "`examples:` is followed by `|`"),
+    "examples without a bar": (replaced(ASK, "examples: |", "examples:"), ASK, "", "`examples:` is followed by `|`"),
+    "a word of the file misspelt": (replaced(COMPLAINT, "\nresponses:", "\nrespones:"), COMPLAINT, "respones:",
+                                    "“respones:” means nothing here, and what stands under it is lost. "
+                                    "You may have meant responses:"),
+    "a word translated": (replaced(TALK, '{title: "Orari', '{titolo: "Orari'), TALK, '{titolo: "Orari', "meant title:"),
+    "another encoding": (encoded(COMPLAINT, "cp1252"), COMPLAINT, "", "Save it again, as “UTF-8”"),
+    "another ending": (renamed("nlu/complaint.yml", "nlu/complaint.yaml"), "nlu/complaint.yaml", "", "end in .yml"),
+    "a topic in two lists": (replaced(COMPLAINT, "  - complaint\n", "  - complaint\n  - bill_question\n"), COMPLAINT,
+                             "  - bill_question", "is listed in domain/bill_question.yml already"),
+    "examples in another topic's file": (
+        added(ASK, "- intent: thank\n  metadata:\n    language: it\n  examples: |\n    - mille di questi grazie\n"),
+        ASK, "- intent: thank", "belong into nlu/small_talk.yml"),
     "a key twice": (added(COMPLAINT, "\n  utter_complaint:\n    - text: x\n"), COMPLAINT,
                     "  utter_complaint:\n    - text", "“utter_complaint” stands twice"),
     "no Italian examples": (replaced(ASK, "language: it", "language: en"), ASK, "- intent: ask_human",
@@ -235,6 +275,20 @@ def test_a_mistake_is_told_with_its_line(content: Path, mistake: str) -> None:
     where = f"{file}:{line_of(content / file, text)}: " if text else file
     assert any(one.startswith(where) for one in told), (where, told)
     assert all(one.text("it") != one.text("en") for one in mistakes)
+
+
+@pytest.mark.parametrize(("end", "encoding"), [("\r\n", "utf-8"), ("\n", "utf-8-sig")])
+def test_files_of_windows_are_read(content: Path, end: str, encoding: str) -> None:
+    for folder in ("domain", "nlu", "stories", "tests/content"):
+        path = content / folder / "complaint.yml"
+        path.write_text(path.read_text("utf-8").replace("\n", end), encoding=encoding, newline="")
+    assert [one.text("en") for one in written(read_content(content)) if not one.warning] == []
+
+
+def test_one_slip_in_a_shared_list_of_buttons_is_told_once(content: Path) -> None:
+    replaced(TALK, '"/report_fault"', '"/report_folt"')(content)
+    told = [one for one in written(read_content(content)) if one.say == "leads_nowhere"]
+    assert len(told) == 1
 
 
 def test_too_few_examples_stop_nothing(content: Path) -> None:
