@@ -25,8 +25,8 @@ HOME = Path(__file__).resolve().parent.parent
 PYTHON = HOME / ".venv-engine" / "bin" / "python"
 #: What an answer depends on, besides the examples.
 CODE = (
-    "editors/crossed.py", "engine/encoder.py", "engine/spelling.py", "engine/intents.py", "engine/calibration.py",
-    "engine/understanding.py", "requirements/engine.txt",
+    "editors/crossed.py", "engine/encoder.py", "engine/spelling.py", "engine/intents.py", "engine/equations.py",
+    "engine/calibration.py", "engine/understanding.py", "requirements/engine.txt",
 )  # fmt: skip
 #: What says how the classifier abstains, in config.yml; its own values are in engine/calibration.py.
 CLASSIFIER = "engine.classifier.TopicClassifier"

@@ -29,7 +29,7 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from engine import calibration, intents, spelling, understanding
+from engine import calibration, equations, intents, spelling, understanding
 from engine.calibration import OPTIONS
 from engine.encoder import encode, encoder_id
 from engine.featurizer import SentenceFeaturizer
@@ -64,7 +64,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     def fingerprint_addon(cls, config: dict[str, Any]) -> str:
         """A model learned on other vectors is worth nothing, nor one that other code learned."""
         code = hashlib.sha256()
-        for part in (intents, spelling, calibration, understanding):
+        for part in (intents, equations, spelling, calibration, understanding):
             code.update(Path(str(part.__file__)).read_bytes())
         return f"{encoder_id()} {code.hexdigest()}"
 

@@ -1,24 +1,26 @@
 """Which topic a sentence belongs to: regression on how like the shown sentences it is, in meaning and in spelling.
 
 How alike two sentences are is one number: `exp(2 (cosine of their vectors - 1))` and a little of their words' cosine.
+What a topic is called ("find_store") counts as half a sentence of it, where that explains the sentences better.
 The equations have a closed solution, and with it comes what the model would say of each of its own sentences had it not
 been shown that one: what engine/calibration.py learns from, at no cost. Arrays in, arrays out: nothing here knows Rasa.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg.lapack import spotrf, spotrs, strtrs
 
+from engine.equations import solved
 from engine.spelling import Spelling
 
 #: Chosen by cross-validation over the training parts of many sets in three languages; the results are flat around these
 #: values, and choosing them anew for each bot is no better.
-SHARPNESS, SPELLING_WEIGHT, RIDGE = 2, 0.1, 0.1
+SHARPNESS, SPELLING_WEIGHT = 2, 0.1
 #: Examples of this intent are no topic: they show where the topics end. Rasa's name for what was not understood.
 BACKGROUND = "nlu_fallback"
 #: How many of the nearest training sentences tell whether a message is like anything ever shown.
@@ -50,7 +52,8 @@ class Opinion:
 class Topics:
     """The trained model. Columns of the weights are `names` and then the background, if it was shown one.
 
-    `shown` are the vectors of all sentences, in the order of the rows of `meaning`; `own` tells those of topics.
+    `shown` are the vectors of all sentences, and then of the names if they help, in the order of the rows of `meaning`;
+    `own` tells the sentences of topics.
     """
 
     names: tuple[str, ...]
@@ -89,23 +92,38 @@ def nearest(cosines: Any) -> Any:
     return found / count
 
 
-def fit(texts: Sequence[str], vectors: Any, labels: Sequence[str], *, last: int) -> tuple[Topics, Opinion]:
+def topics_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The topics among the labels, in the order of all columns."""
+    return tuple(sorted(set(labels) - {BACKGROUND}))
+
+
+def spoken(name: str) -> str:
+    """A topic's name as words: "find_store" -> "find store", "support.appName" -> "support app name"."""
+    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", " ", name).lower().split())
+
+
+def fit(
+    texts: Sequence[str], vectors: Any, labels: Sequence[str], named: Any, *, last: int
+) -> tuple[Topics, Opinion]:
     """The model of these sentences, and of each of the `last` ones the opinion of a model that knows all but that one.
 
-    `vectors` has one row a text. There must be a topic; BACKGROUND is none. Few are told of far sooner than all.
+    `vectors` has one row a text, `named` one for each of topics_of(labels), as `spoken`. There must be a topic;
+    BACKGROUND is none. Few are told of far sooner than all.
     """
-    names = tuple(sorted(set(labels) - {BACKGROUND}))
+    names = topics_of(labels)
     columns = [*names, *{BACKGROUND} & set(labels)]
-    shown = np.ascontiguousarray(vectors, dtype=np.float32)
-    views, rows = Spelling.learn(texts)
-    wanted = (np.array(labels)[:, None] == np.array(columns)).astype(np.float32)
+    shown = np.vstack([named, vectors]).astype(np.float32)
+    views, rows = Spelling.learn([*map(spoken, names), *texts])
+    wanted = (np.array([*names, *labels])[:, None] == np.array(columns)).astype(np.float32)
     if len(columns) > 1:
-        wanted -= wanted.mean(axis=0)
-    own = np.array([label != BACKGROUND for label in labels])
-    weights, unseen = solved(compared(shown, rows), wanted, last)
+        wanted -= wanted[len(names) :].mean(axis=0)
+    weights, unseen = solved(compared(shown, rows), wanted, names=len(names), last=last)
     spelling = np.asarray(rows.T @ weights) * np.float32(SPELLING_WEIGHT)
-    nearness = others(shown, own, len(unseen))
-    return Topics(names, shown, own, weights, spelling, views), parted(unseen, nearness, len(names))
+    own = np.array([label != BACKGROUND for label in labels])
+    nearness = others(shown[len(names) :], own, len(unseen))
+    order = np.roll(np.arange(len(shown)), -len(names))[: None if weights[: len(names)].any() else len(labels)]
+    own = np.append(own, np.zeros(len(order) - len(labels), dtype=bool))
+    return Topics(names, shown[order], own, weights[order], spelling, views), parted(unseen, nearness, len(names))
 
 
 def compared(vectors: Any, rows: Any) -> Any:
@@ -133,35 +151,6 @@ def others(vectors: Any, own: Any, last: int) -> Any:
         cosines = vectors[place : min(place + ROWS, len(vectors))] @ vectors.T
         np.fill_diagonal(cosines[:, place:], -1)  # no sentence is its own neighbour
         found[start : start + ROWS] = nearest(cosines[:, own])
-    return found
-
-
-def solved(alike: Any, wanted: Any, last: int) -> tuple[Any, Any]:
-    """The weights, and the answer to each last row by the weights of all others: wanted - weight / inverse's diagonal.
-
-    `alike` is overwritten. Raises ValueError if it is not what `compared` makes.
-    """
-    alike[np.diag_indices_from(alike)] += RIDGE
-    factor, failed = spotrf(alike.T, lower=1, overwrite_a=1)
-    if failed:
-        raise ValueError("the sentences' vectors hold no numbers to solve for")
-    weights, _ = spotrs(factor, wanted, lower=1)
-    start = max(len(wanted) - last, 0)  # of these the inverse needs only the factor's last corner
-    unseen = wanted[start:] - weights[start:] / diagonal(factor[start:, start:])[:, None]
-    return np.ascontiguousarray(weights), unseen
-
-
-def diagonal(factor: Any) -> Any:
-    """The diagonal of the inverse of the matrix that has this lower Cholesky factor.
-
-    Some columns at a time: LAPACK's own inverses (spotri, strtri) crash beyond 3,000 rows in SciPy 1.10's OpenBLAS.
-    """
-    found = np.empty(len(factor), dtype=np.float32)
-    for start in range(0, len(factor), ROWS):
-        rest = np.asfortranarray(factor[start:, start:])
-        columns = np.eye(len(rest), min(ROWS, len(rest)), dtype=np.float32, order="F")
-        solved_columns, _ = strtrs(rest, columns, lower=1, overwrite_b=1)
-        found[start : start + ROWS] = (solved_columns**2).sum(axis=0)
     return found
 
 

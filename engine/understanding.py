@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from engine.calibration import Limits, calibrated, learn, scores
-from engine.encoder import bare
-from engine.intents import Opinion, Topics, fit, sampled
+from engine.encoder import bare, encode
+from engine.intents import Opinion, Topics, fit, sampled, spoken, topics_of
 from engine.spelling import Spelling
 
 #: So many sentences tell the limits as well as all would.
@@ -50,7 +50,8 @@ class Model:
         texts: Sequence[str], vectors: Any, labels: Sequence[str], *, last: int, refused: float, asked: float
     ) -> tuple[Model, Opinion]:
         """The same of all texts, and what the model says of each of the last ones when it has not seen that one."""
-        topics, unseen = fit(texts, vectors, labels, last=last)
+        named = encode([spoken(name) for name in topics_of(labels)])
+        topics, unseen = fit(texts, vectors, labels, named, last=last)
         return Model(topics, learn(unseen, topics.names, labels, refused=refused, asked=asked)), unseen
 
     def judge(self, texts: Sequence[str], vectors: Any) -> list[Judgement]:

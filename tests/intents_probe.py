@@ -23,7 +23,10 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from engine.calibration import limits
 from engine.classifier import TopicClassifier
 from engine.encoder import encode
+from engine.equations import NAMES_RIDGE, RIDGE, solved
 from engine.featurizer import SentenceFeaturizer
+from engine.intents import spoken
+from engine.understanding import Model
 
 CONTEXT = ExecutionContext(GraphSchema({}), "test")
 ODD = {
@@ -121,6 +124,35 @@ def calibration() -> dict[str, float]:
     return {"temperature": found.temperature, "sure": found.sure, "close": found.close}
 
 
+def names(examples: list[tuple[str, str]]) -> dict[str, Any]:
+    """How many rows a model has beside its sentences: of topics by their names, and of the same ones by another's."""
+    texts, labels = zip(*examples, strict=True)
+    topics = sorted(set(labels) - {"nlu_fallback"})
+    anothers = dict(zip(topics, [*topics[1:], topics[0]], strict=True))
+    beside = {}
+    for kind, called in (("own", labels), ("another's", [anothers.get(label, label) for label in labels])):
+        model = Model.train(texts, encode(texts), called, refused=0.05, asked=0.03).topics
+        beside[kind] = [len(model.shown) - len(texts), len(model.meaning) - len(texts), int(model.own.sum())]
+    return {"beside": beside, "spoken": [spoken(name) for name in ("find_store", "support.appName", "Perché?", "17")]}
+
+
+def equations() -> list[float]:
+    """By how much the closed solution misses the plain one, where names help and where they mislead."""
+    random, missed = np.random.default_rng(3), []
+    for left_out in (0, 3):
+        shown = random.normal(size=(30, 6)).astype(np.float32)
+        wanted = shown[:, :3] + (random.normal(size=(30, 3)) / 10).astype(np.float32)
+        wanted[:3] *= -5 if left_out else 1
+        alike = shown @ shown.T
+        weights, unseen = solved(np.triu(alike), wanted, names=3, last=9)
+        ridge = np.diag([NAMES_RIDGE] * 3 + [RIDGE] * 27)[left_out:, left_out:]
+        inverse = np.linalg.inv(alike[left_out:, left_out:] + ridge)
+        plain = np.vstack([np.zeros((left_out, 3)), inverse @ wanted[left_out:]])
+        answers = wanted[-9:] - plain[-9:] / np.diag(inverse)[-9:, None]
+        missed += [float(np.abs(weights - plain).max()), float(np.abs(unseen - answers).max())]
+    return missed
+
+
 def main() -> None:
     """All of it."""
     examples = [(text, intent) for text, intent in json.load(sys.stdin)]
@@ -129,6 +161,7 @@ def main() -> None:
         print(json.dumps({
             "small": small(Path(folder) / "small"), "shipped": shipped(Path(folder) / "shipped", examples),
             "fingerprints": fingerprints(), "reading": reading(), "calibration": calibration(),
+            "names": names(examples), "equations": equations(),
             "lengths": np.linalg.norm(vectors, axis=1).tolist(), "equal": bool((vectors[0] == vectors[1]).all()),
         }))
 

@@ -140,6 +140,16 @@ def test_calibration_finds_the_temperature_and_the_shares(probe: dict[str, Any])
     assert 0 < found["close"] < 0.5
 
 
+def test_what_a_topic_is_called_counts_unless_it_misleads(probe: dict[str, Any]) -> None:
+    topics, sentences = len(EXAMPLES) - 1, sum(len(texts) for name, texts in EXAMPLES.items() if name != FALLBACK)
+    assert probe["names"]["beside"] == {"own": [topics, topics, sentences], "another's": [0, 0, sentences]}
+    assert probe["names"]["spoken"] == ["find store", "support app name", "perché", "17"]
+
+
+def test_the_closed_solution_is_the_plain_one(probe: dict[str, Any]) -> None:
+    assert max(probe["equations"]) < 1e-3
+
+
 def test_the_quick_importer_reads_what_rasas_own_reads(probe: dict[str, Any]) -> None:
     ours, rasas = probe["reading"]
     assert ours[:4] == rasas[:4]
