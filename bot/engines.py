@@ -25,8 +25,9 @@ from bot.model.replies import Reply
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two rounds of the watch, and of silence after which an engine is looked at.
-ROUND, SILENCE = 0.5, 1.5
+#: Seconds between two rounds of the watch, and of silence after which an engine is looked at: a look costs it next to
+#: nothing, and until one finds that it hangs, customers wait.
+ROUND, SILENCE = 0.25, 0.5
 #: Seconds between two times that names are looked up: behind one name there may be several engines, and others later.
 NAMES = 5.0
 #: Of the time that is left, the part one engine gets while there is another to go to.

@@ -6,12 +6,12 @@ import asyncio
 import logging
 import signal
 import socket
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -166,20 +166,24 @@ async def test_killed_under_questions_no_turn_fails() -> None:
         await engines.close()
 
 
-async def test_a_hanging_engine_is_found_by_a_look_and_used_again_when_it_goes_on() -> None:
+async def test_a_hanging_engine_is_found_by_a_look_and_used_again_when_it_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measures, asked_again = Measures(), Mock()
+    monkeypatch.setattr(measures, "asked_again", asked_again)
     async with engine_processes(2) as processes:
-        engines = Engines([process.url for process in processes], timeout=PATIENCE)
+        engines = Engines([process.url for process in processes], timeout=10 * PATIENCE, measures=measures)
         await asyncio.gather(*(engines.ask(question(n)) for n in range(8)))
         processes[0].signal(signal.SIGSTOP)
-        began = time.monotonic()
         answers = await asyncio.gather(*(engines.ask(question(n)) for n in range(16)))
         assert all(answer.replies for answer in answers)
-        assert time.monotonic() - began < PATIENCE * 0.6, "found by a look, not by the time-out"
-        again = time.monotonic()
+        why = "it takes turns and answers nothing"  # not: in time
+        assert [each.getMessage() for each in caplog.records] == [f"engine {engines.urls[0]} gets no more turns: {why}"]
+        assert (found := asked_again.call_count) > 0
         await asyncio.gather(*(engines.ask(question(n)) for n in range(16)))
-        assert time.monotonic() - again < 1.5, "left alone from now on"
+        assert asked_again.call_count == found, "left alone from now on"
         processes[0].signal(signal.SIGCONT)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await engines.state() != "ok":
                 await asyncio.sleep(0.05)
         await engines.close()
@@ -191,13 +195,11 @@ async def test_alone_and_hanging_it_costs_the_first_turns_a_look_and_later_ones_
         process.signal(signal.SIGSTOP)
         with pytest.raises(EngineDown):
             await engines.ask(question(1))
-        began = time.monotonic()
         for n in range(50):
-            with pytest.raises(EngineDown, match="breaker is open"):
+            with pytest.raises(EngineDown, match="breaker is open"):  # it was not asked
                 await engines.ask(question(n))
-        assert time.monotonic() - began < 1
         process.signal(signal.SIGCONT)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await engines.ask(question(2))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, select, update
 
 from bench.large_store import AGENTS, MIDDLE, NOW, fill
 from bot.flow.sweep import forget
-from bot.model.messages import RawEvent
+from bot.model.messages import ConversationKey, RawEvent
 from bot.store import (
     cases,
     clocks,
@@ -23,6 +23,7 @@ from bot.store import (
     decisions,
     events,
     inbox,
+    leases,
     lists,
     numbers,
     presence,
@@ -171,6 +172,48 @@ async def test_a_page_costs_the_same_however_many_wait(sqlite_file: Path, tmp_pa
 def page(connection: Connection, *, tab: str) -> None:
     """The first page of a list."""
     lists.listed(connection, tab, ME, lead=True)
+
+
+async def test_a_look_at_who_waits_costs_the_same_however_many_do(sqlite_file: Path, tmp_path: Path) -> None:
+    steps = []
+    for size in (1_000, 4_000):
+        shutil.copy(sqlite_file, tmp_path / f"{size}.db")
+        db = Database(f"sqlite:///{tmp_path / f'{size}.db'}")
+        await db.write(partial(backlog, number=size))
+        steps.append(await db.read(partial(counted, work=partial(leases.waiting, most=9, now=NOW, before=NOW))))
+        db.close()
+    assert 0 < steps[1] < steps[0] * 1.5
+
+
+async def test_who_waits_is_found_along_an_index_the_longest_waiting_first(db: Database) -> None:
+    await db.write(partial(backlog, number=2_000))
+    await db.write(lambda c: leases.claim(c, ConversationKey("paper", "c1"), "me", length=timedelta(1), now=NOW))
+    sorted_or_whole: list[str] = []
+
+    def look(cursor: Any, statement: str, parameters: Any) -> None:
+        sorted_or_whole.extend(whole_tables(cursor, statement, parameters, sqlite=db.sqlite))
+        explain = "EXPLAIN QUERY PLAN" if db.sqlite else "EXPLAIN"
+        plan = str(cursor.connection.execute(f"{explain} {statement}", parameters).fetchall())
+        sorted_or_whole.extend(each for each in ("Sort", "TEMP B-TREE") if each in plan)
+
+    with before_each(db, look):
+        found = await db.read(partial(leases.waiting, most=9, now=NOW, before=NOW))
+    assert [key.chat for key in found] == ["c2", "c0", *(f"c{n}" for n in range(3, 10))]
+    assert sorted_or_whole == []
+    everybody = await db.read(partial(leases.waiting, most=5_000, now=NOW))
+    assert len(everybody) == 1_999 and everybody[:9] == found
+    assert await db.read(partial(leases.waiting, most=9, now=NOW, before=NOW - timedelta(hours=1))) == []
+
+
+def backlog(connection: Connection, *, number: int) -> None:
+    """So many chats wait, of three events each; of what came first, much is answered. One wrote before all others."""
+    came = [(chat, n) for n in range(3) for chat in range(number)]
+    old = [RawEvent(f"old{n}", "c9", {}, NOW) for n in range(500)]
+    events.put(connection, "paper", old, NOW - timedelta(days=1))
+    connection.execute(update(tables.events).values(state="done"))
+    first = [RawEvent("first", "c2", {}, NOW)]
+    raws = [RawEvent(f"e{chat}.{n}", f"c{chat}", {}, NOW) for chat, n in came]
+    events.put(connection, "paper", first + raws, NOW - timedelta(minutes=1))
 
 
 async def test_forgetting_costs_the_same_however_much_is_kept(sqlite_file: Path, tmp_path: Path) -> None:

@@ -78,10 +78,11 @@ class Answering:
 
     async def take_up(self, *, older_than: timedelta = timedelta()) -> None:
         """Wake for what waits in the store (at least so long) and nobody works on, as far as there are places."""
-        now = self._way.clock()
-        before = now - older_than if older_than else None
-        for key in await self._way.db.read(lambda connection: leases.waiting(connection, now=now, before=before)):
-            if len(self._busy) >= self._at_once * QUEUE:
+        now, places = self._way.clock(), self._at_once * QUEUE
+        # one more than there are places: those that have one here may be among them, and whether others are left shows
+        look = partial(leases.waiting, most=places + 1, now=now, before=now - older_than if older_than else None)
+        for key in await self._way.db.read(look):
+            if len(self._busy) >= places:
                 self._more = True
                 break
             if key not in self._busy:

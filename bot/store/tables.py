@@ -94,6 +94,7 @@ events = Table(
     Column("done_at", Time),
     UniqueConstraint("channel", "external_id"),
     Index("ix_events_new", "channel", "chat", sqlite_where=_NEW, postgresql_where=_NEW),
+    Index("ix_events_waiting", "id", sqlite_where=_NEW, postgresql_where=_NEW),
     sqlite_autoincrement=True,
 )
 
