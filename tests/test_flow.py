@@ -16,7 +16,7 @@ from bot.dialogue import EngineDown, EngineRefused
 from bot.flow import handoff, workers
 from bot.flow.answer import answer_next
 from bot.model.dialogue import Ask, PromiseMade, Turn
-from bot.model.messages import RawEvent, Sender
+from bot.model.messages import ConversationKey, RawEvent, Sender
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Status
 from bot.store.tables import customers, events, messages, outgoing
@@ -363,6 +363,34 @@ async def test_the_person_is_told_of_an_event_that_always_fails(flow: World, mon
     await hurried(flow, monkeypatch, flow.raw(broken=True))
     assert len(await flow.said("system")) == 1
     assert len(await flow.said("bot")) == said
+
+
+async def test_a_name_that_was_not_told_is_asked_for_again_some_times_and_then_no_more(flow: World) -> None:
+    asked: list[str] = []
+
+    async def profile(key: ConversationKey) -> Sender:
+        asked.append(key.chat)
+        return flow.platform.name_of
+
+    flow.platform.profile = profile  # type: ignore[method-assign]
+    for _ in range(40):
+        await flow.writes("ciao", sender={})
+        await flow.writes("ancora", sender={})
+        flow.clock.passes(minutes=59)
+        await flow.writes("sempre io", sender={})
+        flow.clock.passes(days=1)
+    assert len(asked) == 4
+    await flow.writes("ciao", "other", sender={})
+    flow.platform.name_of = Sender("Rosa Bianchi")
+    await flow.writes("ciao", "other", sender={})
+    assert len(asked) == 5, "not so soon"
+    flow.clock.passes(hours=1)
+    for _ in range(3):
+        await flow.writes("ciao", "other", sender={})
+        flow.clock.passes(days=10)
+    assert len(asked) == 6 and [row.name for row in await flow.rows(customers)] == ["", "Rosa Bianchi"]
+    found = await flow.conversation("other")
+    assert found and found.name_asked is None
 
 
 async def test_a_store_that_is_away_for_a_while_sets_nothing_aside(

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,14 @@ from bot.channels.telegram import TelegramChannel, TelegramSettings
 from bot.flow.workers import LEFT_BEHIND
 from bot.model.errors import SendError
 from bot.model.states import Inbound, Sending, Status
+from bot.operations import check as checking
 from bot.operations.check import check
 from bot.operations.copies import CopyFailed, backup, fill, restore
 from bot.operations.doctor import Finding, examine, report
 from bot.operations.move import move
 from bot.operations.replay import replay
 from bot.sandbox import Sandbox
+from bot.store import team_files
 from bot.store.database import Database
 from bot.store.lead import FirstHere, ServerLock
 from bot.store.migrate import migrate
@@ -231,7 +234,7 @@ async def test_messenger_is_asked_for_the_page_and_the_app(sandbox: Sandbox) -> 
             await one.stop()
 
 
-async def test_everything_is_checked_and_nothing_raises(flow: World) -> None:
+async def test_everything_is_checked_and_nothing_raises(flow: World, tmp_path: Path) -> None:
     async def problems() -> list[str]:
         return ["the webhook is registered for another address"]
 
@@ -240,8 +243,14 @@ async def test_everything_is_checked_and_nothing_raises(flow: World) -> None:
 
     flow.platform.check = problems  # type: ignore[attr-defined]
     flow.engine.ready = ready  # type: ignore[attr-defined]
+    flow.way.teams_file = tmp_path / "teams.yml"
+    for version in ("a: 1", "b: 2"):
+        await flow.db.write(partial(team_files.add, text=version, agent_id=None, now=flow.clock()))
+    flow.way.teams_file.write_text("a: 1")
+    (teams,) = (one for one in await check(flow.way) if one.name == "teams")
+    assert "version 2 is in force" in checking.report([teams]) and not teams.problems
     found = {one.name: one.problems for one in await check(flow.way)}
-    assert list(found) == ["settings", "database", "disk", "engine", "paper"]
+    assert list(found) == ["settings", "database", "teams", "disk", "engine", "paper"]
     assert "nobody is at the desk" in found["database"][0] and found["engine"] and found["paper"]
     await flow.agent()
     flow.way.db.engine.dispose()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from bot.flow import assign
-from bot.flow.teams import fresh, take_in
+from bot.flow.teams import fresh, outdated, take_in
 from bot.store import agents, lists, targets
 from bot.store import tables as t
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor
@@ -295,7 +295,7 @@ async def test_the_file_is_changed_at_the_desk_and_wrongs_are_all_said(desk: Des
     late = await lead.posts("/desk/teams", {"text": yaml.safe_dump(TEAMS), "seen": "1"})
     assert late.status == 400 and "Nel frattempo" in late.text
     rows = await desk.flow.rows(t.team_files)
-    assert [(row.agent_id, row.on_disk) for row in rows] == [(None, True), (1, True)]
+    assert [row.agent_id for row in rows] == [None, 1]
 
 
 async def test_a_change_by_hand_counts_at_the_start_and_the_desk_s_when_the_disk_cannot_be_written(
@@ -321,6 +321,29 @@ async def test_a_change_by_hand_counts_at_the_start_and_the_desk_s_when_the_disk
     way.teams_version = 0
     await fresh(way)  # another process, which has not heard of it
     assert way.teams.company == "A mano"
+
+
+async def test_an_older_file_does_not_win_over_a_newer_version(
+    desk: DeskWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another machine's file, or the one of a container that was made anew."""
+    way = desk.flow.way
+    way.teams_file = tmp_path / "teams.yml"
+    shipped = yaml.safe_dump(TEAMS)
+    way.teams_file.write_text(shipped)
+    await take_in(way)
+    lead = await desk.agent("lea", "Lea Lead", "lead")
+    await lead.posts("/desk/teams", {"text": yaml.safe_dump({**TEAMS, "company": "Dal banco"}), "seen": "1"})
+    assert not caplog.records and await outdated(way) == ""
+    way.teams_file.write_text(shipped)
+    for _ in range(2):
+        await take_in(way)
+        assert way.teams.company == "Dal banco" and len(await desk.flow.rows(t.team_files)) == 2
+    assert "says what version 1 said" in caplog.text and "version 2 is in force" in caplog.text
+    assert "version 2 is in force" in await outdated(way)
+    way.teams_file.write_text("# di nuovo così\n" + shipped)  # somebody means it
+    await take_in(way)
+    assert way.teams.company == TEAMS["company"]
 
 
 async def test_an_empty_chair_is_shown_as_such(desk: DeskWorld) -> None:

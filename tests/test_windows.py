@@ -193,7 +193,7 @@ async def test_the_countdown_and_what_is_closing(two_ends: DeskWorld) -> None:
     closing = (await anna.opens("/desk?tab=closing")).text
     assert "Presto" in closing and "Tardi" not in closing
     case = (await anna.opens(f"/desk/c/{early}")).text
-    assert "Si può scrivere ancora per 2 h 30; poi, fino a 1 dicembre, 11:00, può farlo solo una persona." in case
+    assert "Si può scrivere ancora per 2 h 30. Poi può farlo solo una persona (scade 1 dicembre, 11:00)." in case
     desk.flow.clock.passes(days=5)
     await anna.signs_in("anna")
     case = (await anna.opens(f"/desk/c/{early}")).text

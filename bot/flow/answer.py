@@ -5,21 +5,27 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from bot.channels.base import numbered
+from bot.flow import handoff
 from bot.flow.listen import by_ourselves, keep, note, tell_the_agent
 from bot.flow.meaning import meaning
 from bot.flow.scene import LEASE, Scene, conclude, quiet, take
 from bot.flow.turn import bot_turn, cannot_read, engine_down
 from bot.flow.way import Way
+from bot.model.dialogue import HandoffRequest
 from bot.model.errors import NotForUs
 from bot.model.messages import ConversationKey, Incoming, Kind, RawEvent, Sender
 from bot.model.states import Inbound, Status
 from bot.store import conversations, events, leases, messages
 
 log = logging.getLogger(__name__)
+
+ASK_AGAIN = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))  # after a name that the platform did not tell
 
 
 async def answer_next(way: Way, key: ConversationKey) -> bool:
@@ -56,7 +62,7 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
         return await _aside(way, scene, str(error))
     if incoming.kind != Kind.MESSAGE:
         return await conclude(way, scene, lambda connection: note(connection, way, scene, incoming))
-    if scene.conversation is None and not incoming.sender.name:
+    if not incoming.sender.name and await _name_is_due(way, scene):
         profile = await channel.profile(key)
         incoming = replace(incoming, sender=Sender(profile.name, incoming.sender.language or profile.language))
     if scene.status == Status.AGENT or quiet(scene.conversation, way.clock()):
@@ -70,6 +76,19 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
     return await bot_turn(way, key, scene, incoming, asked)
 
 
+async def _name_is_due(way: Way, scene: Scene) -> bool:
+    """Whether to ask the platform who writes: at their first words, and where it did not say, some times more."""
+    known, now = scene.conversation, way.clock()
+    if known is None:
+        return True
+    asked: int = known.name_asked or 0
+    if not 0 < asked <= len(ASK_AGAIN) or now - known.name_asked_at < ASK_AGAIN[asked - 1]:
+        return False
+    asked_now = {"name_asked": asked + 1, "name_asked_at": now}  # written first: what fails is not asked for ever
+    await way.db.write(lambda connection: conversations.change(connection, known.id, **asked_now), durable=False)
+    return True
+
+
 async def _aside(way: Way, scene: Scene, problem: str) -> str:
     """Keep the event, but not in the way."""
 
@@ -81,7 +100,8 @@ async def _aside(way: Way, scene: Scene, problem: str) -> str:
 
 
 async def give_up(way: Way, key: ConversationKey) -> None:
-    """An event whose turn fails for no known reason must not block its chat: set it aside and ask a person."""
+    """An event whose turn fails for no known reason must not block its chat: set it aside, and ask a person where
+    somebody waits for an answer to it."""
 
     def work(connection: Connection) -> None:
         now = way.clock()
@@ -93,11 +113,33 @@ async def give_up(way: Way, key: ConversationKey) -> None:
             connection, row.id, now, state=Inbound.ASIDE, problem="the turn failed; see the log"
         ):
             return
+        asks = _asks(way, key, row)
+        if not asks and not row.own and conversations.find(connection, key) is None:
+            return
         language = way.teams.languages[0]
         conversation = conversations.find_or_begin(connection, key, Sender(), language=language, now=now)
-        messages.add_line(connection, conversation.id, f"set_aside: {row.id}", case_id=conversation.case_id, now=now)
-        if conversation.status in (Status.BOT, Status.CLOSED):
+        line = f"follow_up: {row.payload['subject']}" if row.own else f"set_aside: {row.id}"
+        messages.add_line(connection, conversation.id, line, case_id=conversation.case_id, now=now)
+        if conversation.status not in (Status.BOT, Status.CLOSED):
+            return
+        if asks:
             engine_down(connection, way, conversation, None, now)
+        elif row.own:  # they were promised news; that something failed here is none
+            wanted = HandoffRequest("not_delivered")
+            handoff.request(connection, way, conversation, wanted, who="bot", silently=True, now=now)
 
     await way.db.write(work)
     way.committed()
+
+
+def _asks(way: Way, key: ConversationKey, row: Row[Any]) -> bool:
+    """Whether a customer wrote the event; one that cannot be read at all may be a question."""
+    channel = way.channels.get(key.channel)
+    if row.own or channel is None:
+        return not row.own
+    try:
+        return channel.parse(RawEvent(row.external_id, row.chat, row.payload, row.at)).kind == Kind.MESSAGE
+    except NotForUs:
+        return False
+    except Exception:
+        return True

@@ -235,15 +235,14 @@ class Delivering:
     async def _picture(self, agent_id: int) -> None:
         """The agent's picture as a file, for channels that upload it."""
 
-        def read(connection: Connection) -> tuple[Row[Any] | None, bytes | None]:
-            return agents.get(connection, agent_id), agents.picture(connection, agent_id)
-
-        agent, picture = await self._way.db.read(read)
-        if agent and picture:
-            file = Path(speaker_of(self._way, agent).picture)
-            if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(picture)
+        agent = await self._way.db.read(lambda connection: agents.get(connection, agent_id))
+        file = Path(speaker_of(self._way, agent).picture) if agent else None
+        if file is None or file.exists():
+            return
+        picture = await self._way.db.read(lambda connection: agents.picture(connection, agent_id))
+        if picture:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(picture)
 
     async def _not_sent(self, row: Row[Any], channel: Channel | None, error: SendError, began: float) -> None:
         now = self._way.clock()

@@ -112,7 +112,6 @@ def request(
             closed_at=None,
             outcome=None,
             wish=None,
-            helper_id=None,
             **cases.waits_from(now),
         )
         case = cases.get(connection, last.id)

@@ -1,15 +1,18 @@
 """The teams in force: teams.yml as it was at the start, or as a lead changed it at the desk since; in every process.
 
-The file counts where somebody changed it by hand; a change made at the desk counts from then on, and is written to
-the file too, where that can be written.
+The file counts where somebody changed it by hand: where it says what no version said before. A change made at the desk
+counts from then on, and is written to the file of that machine too, where that can be written. A file that says what an
+older version said (another machine's, or one that came with a new image) changes nothing: that is logged, and `check`
+says it.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from bot.flow.queue import places_anew
 from bot.flow.way import Way
@@ -21,18 +24,38 @@ log = logging.getLogger(__name__)
 
 
 async def take_in(way: Way) -> None:
-    """At the start: a file that was changed by hand is a new version; else the newest version counts."""
+    """At the start: a file that was changed by hand is a new version; else the newest version in the store counts."""
     if way.teams_file is None:
         return
     text, now = way.teams_file.read_text("utf-8"), way.clock()
 
     def work(connection: Connection) -> None:
-        if team_files.on_disk(connection) != text:
-            version = team_files.add(connection, text, agent_id=None, on_disk=True, now=now)
+        if team_files.saying(connection, text) is None:
+            version = team_files.add(connection, text, agent_id=None, now=now)
             audit.add(connection, "teams", None, now=now, version=version)
 
     await way.db.write(work)
+    if told := await outdated(way):
+        log.warning("%s", told)
     await fresh(way)
+
+
+async def outdated(way: Way) -> str:
+    """A sentence where the file says what an older version said than the one in force; "" where all is well."""
+    if way.teams_file is None:
+        return ""
+    text = way.teams_file.read_text("utf-8")
+
+    def read(connection: Connection) -> tuple[Row[Any] | None, int]:
+        return team_files.saying(connection, text), team_files.number(connection)
+
+    said, newest = await way.db.read(read)
+    if said is None or said.id == newest:
+        return ""
+    return (
+        f"teams.yml says what version {said.id} said ({said.at:%Y-%m-%d %H:%M} UTC); version {newest} is in force. "
+        'It is at the desk, under "Teams": change it there, or write something new into the file'
+    )
 
 
 async def fresh(way: Way) -> None:
@@ -60,19 +83,16 @@ async def change(way: Way, text: str, agent_id: int, *, seen: int) -> bool:
     if way.teams_file is None:
         raise Refused("no file")
 
-    def work(connection: Connection) -> int:
+    def work(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("LOCK TABLE team_files IN SHARE ROW EXCLUSIVE MODE")
         if team_files.number(connection) != seen:
             raise Refused("changed")
-        version = team_files.add(connection, text, agent_id=agent_id, on_disk=False, now=way.clock())
+        version = team_files.add(connection, text, agent_id=agent_id, now=way.clock())
         audit.add(connection, "teams", agent_id, now=way.clock(), version=version)
-        return version
 
-    version = await way.db.write(work)
+    await way.db.write(work)
     written = _write(way, text)
-    if written:
-        await way.db.write(lambda connection: team_files.is_on_disk(connection, version))
     await fresh(way)
     return written
 

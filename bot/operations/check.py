@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.between.link import Link
+from bot.flow.teams import outdated
 from bot.flow.way import Way
 from bot.store.tables import agents
 
@@ -21,6 +22,7 @@ class Checked:
 
     name: str
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # worth knowing, and nothing wrong
 
 
 async def check(way: Way, link: Link | None = None) -> list[Checked]:
@@ -28,7 +30,7 @@ async def check(way: Way, link: Link | None = None) -> list[Checked]:
 
     `link`: to Redis, where one is configured.
     """
-    found = [Checked("settings"), await _database(way), _disk(way), await _engine(way)]
+    found = [Checked("settings"), await _database(way), await _teams(way), _disk(way), await _engine(way)]
     if link:
         found.append(await _redis(link))
     for name, channel in way.channels.items():
@@ -51,6 +53,14 @@ async def _database(way: Way) -> Checked:
     if not people:
         return Checked("database", ("nobody is at the desk: `agent add LOGIN \"Anna K.\"`",))
     return Checked("database")
+
+
+async def _teams(way: Way) -> Checked:
+    try:
+        told = await outdated(way)
+    except SQLAlchemyError:  # said already
+        told = ""
+    return Checked("teams", notes=(told,) if told else ())
 
 
 def _disk(way: Way) -> Checked:
@@ -78,5 +88,5 @@ def report(found: list[Checked]) -> str:
     lines = []
     for one in found:
         lines.append(f"{'wrong' if one.problems else 'ok':6} {one.name}")
-        lines += [f"         {problem}" for problem in one.problems]
+        lines += [f"         {sentence}" for sentence in (*one.problems, *one.notes)]
     return "\n".join(lines)

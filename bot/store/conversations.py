@@ -61,6 +61,8 @@ def find_or_begin(
             language=language,
             locale=sender.language[:16],
             blocked=False,
+            name_asked=None if name else 1,
+            name_asked_at=None if name else now,
             created_at=now,
         )
         if not new:  # another process began it at the same moment
@@ -76,6 +78,8 @@ def find_or_begin(
         )
         if renamed.rowcount:
             search.keep(connection, found.customer_id, search.NAME, search.words_of(name))
+        if found.name_asked:
+            change(connection, found.id, name_asked=None)
     return found
 
 

@@ -144,6 +144,8 @@ conversations = Table(
     Column("locale", String(16), nullable=False, default=""),
     Column("blocked", Boolean, nullable=False, default=False),
     Column("introduced_at", Time),  # when the bot last said that it is one
+    Column("name_asked", Integer),  # how often the platform was asked for the name in vain; None: it is known
+    Column("name_asked_at", Time),
     Column("quiet_until", Time),  # a colleague answers outside this desk: the bot keeps out of it
     Column("last_customer_at", Time),
     Column("ends_warned", Integer, nullable=False, server_default="0"),  # ends of the window, since they last wrote
@@ -498,7 +500,6 @@ team_files = Table(
     _id(),
     Column("text", Text, nullable=False),
     Column("agent_id", Integer),  # who changed it at the desk; None: it was read from the file
-    Column("on_disk", Boolean, nullable=False),  # the file said the same: a difference later is somebody's change
     Column("at", Time, nullable=False),
 )
 

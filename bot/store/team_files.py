@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, func, insert, select, update
+from sqlalchemy import Connection, Row, desc, func, insert, select
 
 from bot.store.tables import agents, team_files
 
@@ -20,18 +20,16 @@ def number(connection: Connection) -> int:
     return connection.execute(select(func.max(team_files.c.id))).scalar() or 0
 
 
-def on_disk(connection: Connection) -> str | None:
-    """What the file was last known to say: when it says something else now, somebody changed it there."""
-    text: str | None = connection.execute(
-        select(team_files.c.text).where(team_files.c.on_disk).order_by(desc(team_files.c.id)).limit(1)
-    ).scalar()
-    return text
+def saying(connection: Connection, text: str) -> Row[Any] | None:
+    """The newest version with this text; None for one that was never in force."""
+    query = select(team_files).where(team_files.c.text == text).order_by(desc(team_files.c.id)).limit(1)
+    return connection.execute(query).first()
 
 
-def add(connection: Connection, text: str, *, agent_id: int | None, on_disk: bool, now: datetime) -> int:
+def add(connection: Connection, text: str, *, agent_id: int | None, now: datetime) -> int:
     """A new version, in force from now; its id."""
     key = connection.execute(
-        insert(team_files).values(text=text, agent_id=agent_id, on_disk=on_disk, at=now)
+        insert(team_files).values(text=text, agent_id=agent_id, at=now)
     ).inserted_primary_key
     assert key
     return int(key[0])
@@ -47,8 +45,3 @@ def versions(connection: Connection, limit: int = 20) -> list[Row[Any]]:
             .limit(limit)
         )
     )
-
-
-def is_on_disk(connection: Connection, version: int) -> None:
-    """The file says the same now."""
-    connection.execute(update(team_files).where(team_files.c.id == version).values(on_disk=True))
