@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -11,13 +13,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Select, func, select, text
 
 from bot.flow.way import Way
-from bot.model.states import Status
+from bot.model.clocks import Clock
+from bot.model.states import Inbound, Sending, Status
 from bot.store.database import Database
-from bot.store.events import NEW
-from bot.store.tables import cases, conversations, events, outgoing
+from bot.store.events import ASIDE, NEW
+from bot.store.outgoing import FAILED, LATELY, OPEN, open_rows
+from bot.store.tables import Time, cases, conversations, events, outgoing, spans
 
 Check = Callable[[], Awaitable[str]]
 
@@ -29,15 +33,25 @@ AGES = (
     ("longer", timedelta.max),
 )
 
-#: What is counted in the database: metric -> (help, label's name, "" for none).
+#: What is counted in the database: metric -> (help, label's name, "" for none). Only what is not over yet, or failed
+#: of late: all there ever was would take longer to count from year to year.
 COUNTED = {
-    "sportello_events": ("Events by state.", "state"),
-    "sportello_outgoing": ("Outgoing by state.", "state"),
-    "sportello_conversations": ("Conversations by state.", "state"),
+    "sportello_events": ("Events that are not answered yet, or set aside.", "state"),
+    "sportello_outgoing": ("Messages that are not sent yet, or failed in the last seven days.", "state"),
+    "sportello_conversations": ("Conversations that wait for a person or are with one.", "state"),
+    "sportello_cases": ("Cases by the clock that runs.", "clock"),
     "sportello_cases_waiting": ("Cases that wait for a person, by how long.", "age"),
     "sportello_cases_open": ("Cases that are not closed.", ""),
     "sportello_oldest_event_seconds": ("How long the oldest unanswered event waits.", ""),
+    "sportello_oldest_outgoing_seconds": ("How long the message that is due longest is due.", ""),
     "sportello_oldest_case_seconds": ("How long the longest waiting case waits.", ""),
+}
+#: Shown also where there is none: an alarm on a number that is absent never rings.
+STATES: dict[str, Iterable[str]] = {
+    "sportello_events": (Inbound.NEW, Inbound.ASIDE),
+    "sportello_outgoing": (*OPEN, Sending.FAILED),
+    "sportello_conversations": (Status.WAITING, Status.AGENT),
+    "sportello_cases": get_args(Clock),
 }
 Numbers = dict[tuple[str, str], float]
 
@@ -85,28 +99,52 @@ async def _database(db: Database) -> str:
 
 def count(connection: Connection, now: datetime) -> Numbers:
     """How many rows are in which state, and how old the oldest is: (metric, label's value) -> number."""
-    columns = {"events": events.c.state, "outgoing": outgoing.c.state, "conversations": conversations.c.status}
-    numbers: Numbers = {
-        (f"sportello_{name}", state): number
-        for name, column in columns.items()
-        for state, number in connection.execute(select(column, func.count()).group_by(column))
-    }
-    waits = [
-        now - since
-        for (since,) in connection.execute(
-            select(cases.c.waiting_since)
-            .join(conversations, conversations.c.case_id == cases.c.id)
-            .where(conversations.c.status == Status.WAITING, cases.c.waiting_since.is_not(None))
-        )
-    ]
-    for label, _ in AGES:
-        numbers["sportello_cases_waiting", label] = sum(1 for wait in waits if _age(wait) == label)
+    numbers: Numbers = {(name, state): 0.0 for name, states in STATES.items() for state in states}
+    for name, query in _by_state(now):
+        for state, number in connection.execute(query):
+            numbers[name, state] = number
     open_ = select(func.count()).select_from(cases).where(cases.c.closed_at.is_(None))
     numbers["sportello_cases_open", ""] = connection.execute(open_).scalar_one()
-    oldest = connection.execute(select(events.c.received_at).where(NEW).order_by(events.c.id).limit(1)).scalar()
-    numbers["sportello_oldest_event_seconds", ""] = (now - oldest).total_seconds() if oldest else 0.0
-    numbers["sportello_oldest_case_seconds", ""] = max(waits, default=timedelta()).total_seconds()
+    numbers |= _waiting(connection, now)
+    oldest = connection.execute(select(func.min(events.c.received_at, type_=Time)).where(NEW)).scalar()
+    numbers["sportello_oldest_event_seconds", ""] = _seconds(oldest, now)
+    unsent = (open_rows(outgoing), outgoing.c.state.in_([Sending.PENDING, Sending.LATER]))
+    due = connection.execute(select(func.min(outgoing.c.due_at, type_=Time)).where(*unsent)).scalar()
+    numbers["sportello_oldest_outgoing_seconds", ""] = _seconds(due, now)
     return numbers
+
+
+def _by_state(now: datetime) -> Iterator[tuple[str, Select[tuple[str, int]]]]:
+    """Metric, and how many rows there are in each state; each read along an index."""
+    its = {"sportello_events": events.c.state, "sportello_outgoing": outgoing.c.state}
+    its |= {"sportello_conversations": conversations.c.status, "sportello_cases": spans.c.clock}
+    for name, condition in (
+        ("sportello_events", NEW),
+        ("sportello_events", ASIDE),
+        ("sportello_outgoing", open_rows(outgoing)),
+        ("sportello_outgoing", FAILED & (outgoing.c.created_at > now - LATELY)),
+        ("sportello_conversations", conversations.c.status.in_([Status.WAITING, Status.AGENT])),
+        ("sportello_cases", spans.c.ended_at.is_(None)),
+    ):
+        yield name, select(its[name], func.count()).where(condition).group_by(its[name])
+
+
+def _waiting(connection: Connection, now: datetime) -> Numbers:
+    """The cases that wait, by how long they do."""
+    since = connection.execute(
+        select(cases.c.waiting_since)
+        .join(conversations, conversations.c.case_id == cases.c.id)
+        .where(conversations.c.status == Status.WAITING, cases.c.waiting_since.is_not(None))
+    ).scalars()
+    waits = [now - each for each in since]
+    ages = Counter(_age(wait) for wait in waits)
+    numbers: Numbers = {("sportello_cases_waiting", label): ages[label] for label, _ in AGES}
+    return numbers | {("sportello_oldest_case_seconds", ""): max(waits, default=timedelta()).total_seconds()}
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    """How long that is ago; 0 when it is still to come, or nothing."""
+    return max((now - since).total_seconds(), 0.0) if since else 0.0
 
 
 def _age(wait: timedelta) -> str:

@@ -15,9 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
 from bot.dialogue import EngineDown, EngineRefused
+from bot.flow import handoff
 from bot.health import AGES, COUNTED, health_routes
 from bot.measures import OUTCOMES, Measures, outcome_of
 from bot.model.errors import SendError
+from bot.model.replies import Reply
 from bot.model.states import Sending
 from bot.store.tables import outgoing
 from tests.flow_support import World, turn
@@ -92,11 +94,44 @@ async def test_cases_are_counted_by_how_long_they_wait(flow: World) -> None:
     found = await measured(flow)
     assert [number(found, "sportello_cases_waiting", label) for label, _ in AGES] == [1, 1, 1, 0]
     assert number(found, "sportello_cases_open") == 3
+    assert [number(found, "sportello_cases", clock) for clock in ("bot", "waiting", "person")] == [0, 3, 0]
+    assert number(found, "sportello_conversations", "waiting") == 3
     assert number(found, "sportello_oldest_case_seconds") == 40 * 60
     assert number(found, "sportello_oldest_event_seconds") == 0
     await flow.receives(flow.raw(text="ancora qui?"))
     flow.clock.passes(minutes=2)
     assert number(await measured(flow), "sportello_oldest_event_seconds") == 120
+
+
+async def test_a_case_is_counted_by_the_clock_that_runs(flow: World) -> None:
+    for chat in ("1", "2", "3"):
+        flow.engine.script = [turn("una persona", handoff="asked")]
+        await flow.writes("una persona", chat)
+    anna = await flow.agent()
+    for chat in ("1", "2"):
+        await flow.does(handoff.claim, anna, chat=chat)
+    await flow.does(handoff.reply, anna, Reply("buongiorno"), chat="1")
+    found = await measured(flow)
+    assert [number(found, "sportello_cases", clock) for clock in ("waiting", "person")] == [2, 1]
+    assert [number(found, "sportello_conversations", state) for state in ("waiting", "agent")] == [1, 2]
+
+
+async def test_a_message_that_does_not_leave_is_seen_by_its_age(flow: World) -> None:
+    assert number(await measured(flow), "sportello_oldest_outgoing_seconds") == 0
+    await flow.receives(flow.raw(text="uno"))
+    await flow.answers()
+    flow.clock.passes(minutes=2)
+    found = await measured(flow)
+    assert number(found, "sportello_oldest_outgoing_seconds") == 120
+    assert number(found, "sportello_outgoing", "pending") >= 1
+    await flow.delivers()
+    assert number(await measured(flow), "sportello_oldest_outgoing_seconds") == 0
+
+
+async def test_an_alarm_finds_its_number_where_there_is_nothing(flow: World) -> None:
+    found = await measured(flow)
+    for name, state in (("events", "aside"), ("outgoing", "ambiguous"), ("outgoing", "failed"), ("cases", "waiting")):
+        assert found[f"sportello_{name}", frozenset({state})] == 0
 
 
 async def test_no_label_is_anything_a_customer_chose(flow: World) -> None:

@@ -72,6 +72,9 @@ async def test_what_is_set_aside_is_told_by_its_problem(flow: World) -> None:
     found = await findings(flow)
     assert any("2 events of paper are set aside: a poll" in one.what and not one.stuck for one in found)
     assert "1 events of paper are set aside: they could not be read" in stuck(found)
+    await flow.receives(flow.raw(None, odd=2), flow.raw(None, odd=3))
+    numbers = [row.id for row in await flow.rows(events)]
+    assert any(f"`replay {numbers[2]} {numbers[3]} {numbers[4]}`" in one.do for one in await findings(flow))
 
 
 async def test_rows_that_do_not_leave_are_found(flow: World) -> None:

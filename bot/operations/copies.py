@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from bot.store.migrate import TooNew, migrate
 from bot.store.tables import metadata
 
 ROWS = 1000  # in memory at a time
+GOING = 3.0  # seconds in which a database's server notices that a bot that was stopped has gone
 
 
 class CopyFailed(Exception):
@@ -80,8 +82,11 @@ def alone_on(db: Database) -> Iterator[None]:
     """
     here = FirstHere(db, "running")
     try:
-        if not here.alone() if db.sqlite else somebody_leads(db):
-            raise CopyFailed("The bot is running on this database: stop it first.")
+        until = time.monotonic() + GOING
+        while not here.alone() if db.sqlite else somebody_leads(db):
+            if time.monotonic() > until:
+                raise CopyFailed("The bot is running on this database: stop it first.")
+            time.sleep(0.1)
         yield
     finally:
         here.leave()

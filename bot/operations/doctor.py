@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from bot.model.states import Inbound, Sending, Status
-from bot.store.events import NEW
+from bot.model.states import Sending, Status
+from bot.store.events import ASIDE, NEW
+from bot.store.outgoing import FAILED, LATELY, open_rows
 from bot.store.tables import agents, cases, conversations, events, outgoing
 
 PATIENCE = timedelta(minutes=1)  # what is younger is on its way
-LATELY = timedelta(days=7)  # older failures are history
-SHOWN = 10  # cases named one by one
+SHOWN = 10  # cases and events named one by one
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _unanswered(connection: Connection, now: datetime) -> list[Finding]:
 def _set_aside(connection: Connection) -> list[Finding]:
     rows = connection.execute(
         select(events.c.channel, events.c.problem, func.count(), func.max(events.c.id))
-        .where(events.c.state == Inbound.ASIDE)
+        .where(ASIDE)
         .group_by(events.c.channel, events.c.problem)
         .order_by(func.count().desc())
     )
@@ -74,14 +74,19 @@ def _set_aside(connection: Connection) -> list[Finding]:
     for channel, problem, number, last in rows:
         why = problem or "they could not be read"
         failed = problem is None or problem.startswith("the turn failed")
-        found.append(
-            Finding(
-                f"{number} events of {channel} are set aside: {why}; the last is {last}",
-                f"after a fix: `replay {last}`" if failed else "nothing: of no use to the bot",
-                stuck=failed,
-            )
-        )
+        do = "nothing: of no use to the bot"
+        if failed:
+            do = f"after a fix: `replay {_named(connection, channel, problem)}`"
+        what = f"{number} events of {channel} are set aside: {why}; the last is {last}"
+        found.append(Finding(what, do, stuck=failed))
     return found
+
+
+def _named(connection: Connection, channel: str, problem: str | None) -> str:
+    """The numbers of the oldest, in the order in which customers wrote; once they are replayed, the next are named."""
+    these = (ASIDE, events.c.channel == channel, events.c.problem == problem)
+    ids = connection.execute(select(events.c.id).where(*these).order_by(events.c.id).limit(SHOWN)).scalars()
+    return " ".join(map(str, ids))
 
 
 def _sending(connection: Connection, now: datetime) -> list[Finding]:
@@ -96,7 +101,8 @@ def _sending(connection: Connection, now: datetime) -> list[Finding]:
     found = []
     for what, condition in questions.items():
         number, problem, last = connection.execute(
-            select(func.count(), func.max(outgoing.c.problem), func.max(outgoing.c.id)).where(condition)
+            select(func.count(), func.max(outgoing.c.problem), func.max(outgoing.c.id))
+            .where(open_rows(outgoing), condition)
         ).one()
         if number:
             why = f"; for example: {problem}" if problem else ""
@@ -110,7 +116,7 @@ def _failed(connection: Connection, now: datetime) -> list[Finding]:
     rows = connection.execute(
         select(conversations.c.channel, reason, func.count())
         .join(conversations, conversations.c.id == outgoing.c.conversation_id)
-        .where(outgoing.c.state == Sending.FAILED, outgoing.c.created_at > now - LATELY)
+        .where(FAILED, outgoing.c.created_at > now - LATELY)
         .group_by(conversations.c.channel, reason)
         .order_by(func.count().desc())
         .limit(SHOWN)

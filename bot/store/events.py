@@ -48,6 +48,7 @@ _PUT = {
 }
 #: In the words of the index on new events: SQLite uses it only where it sees that its condition holds.
 NEW = events.c.state == literal_column(f"'{Inbound.NEW}'")
+ASIDE = events.c.state == literal_column(f"'{Inbound.ASIDE}'")
 # Put together once, since they run in every turn.
 _NEXT = (
     select(events)

@@ -35,10 +35,12 @@ from bot.store.tables import Time, conversations, events, messages, outgoing
 
 OPEN = (Sending.PENDING, Sending.SENDING, Sending.LATER, Sending.AMBIGUOUS)
 HIGHEST = 2**31 - 1  # a row's number: databases refuse to look for a higher one, which another tool's echo may hold
+LATELY = timedelta(days=7)  # what failed earlier is history
 
-
+#: In the words of its index, as `open_rows`.
+FAILED = outgoing.c.state == literal_column(f"'{Sending.FAILED}'")
 #: An answer that the customer never got, and nobody knows yet; as in its index.
-_LOST = and_(outgoing.c.state == literal_column("'failed'"), outgoing.c.answer, outgoing.c.lost_at.is_(None))
+_LOST = and_(FAILED, outgoing.c.answer, outgoing.c.lost_at.is_(None))
 
 
 def open_rows(table: FromClause) -> ColumnElement[bool]:

@@ -63,6 +63,9 @@ _UNDER_WAY = text("status IN ('waiting', 'agent')")
 _RUNNING = text("ended_at IS NULL")
 _LOST = text("state = 'failed' AND answer AND lost_at IS NULL")  # nobody knows yet
 _OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
+_FAILED = text("state = 'failed'")
+_ASIDE = text("state = 'aside'")
+_NOT_CLOSED = text("closed_at IS NULL")
 
 
 def _id() -> Column[int]:
@@ -95,6 +98,7 @@ events = Table(
     UniqueConstraint("channel", "external_id"),
     Index("ix_events_new", "channel", "chat", sqlite_where=_NEW, postgresql_where=_NEW),
     Index("ix_events_waiting", "id", sqlite_where=_NEW, postgresql_where=_NEW),
+    Index("ix_events_aside", "channel", sqlite_where=_ASIDE, postgresql_where=_ASIDE),
     sqlite_autoincrement=True,
 )
 
@@ -225,6 +229,7 @@ outgoing = Table(
     Column("sent_at", Time),
     Column("lost_at", Time),  # an answer that failed for good: a person has been asked to see to it
     Index("ix_outgoing_lost", "conversation_id", sqlite_where=_LOST, postgresql_where=_LOST),
+    Index("ix_outgoing_failed", "created_at", sqlite_where=_FAILED, postgresql_where=_FAILED),
     Index(
         "ix_outgoing_open",
         "conversation_id",
@@ -268,6 +273,7 @@ cases = Table(
     Index("ix_cases_leads", "counts_since", "waiting_since", "id", sqlite_where=_LEADS, postgresql_where=_LEADS),
     Index("ix_cases_team", "team", "waiting_since", sqlite_where=_WAITS, postgresql_where=_WAITS),
     Index("ix_cases_closed", "closed_at", sqlite_where=_CLOSED, postgresql_where=_CLOSED),
+    Index("ix_cases_open", "id", sqlite_where=_NOT_CLOSED, postgresql_where=_NOT_CLOSED),
 )
 
 #: Who was chosen for a case, and why; and what became of it. Shown at the desk, never changed.
