@@ -30,7 +30,7 @@ async def here(look: Look) -> web.StreamResponse:
             presence.looks(connection, shown, id_, typing=typing, now=now)
 
     await look.way.db.write(work)
-    if not kept:
+    if shown and not kept:
         look.way.live.ring()
     return web.Response(status=204)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from bot.desk import pass_on, promise_pages
 from bot.desk.cards import window_until
@@ -53,14 +53,14 @@ _REFUSED = {
 async def take(look: Look) -> web.StreamResponse:
     """Take a waiting customer; the loser of a race is told who has it."""
     return await _move(
-        look, Status.AGENT, lambda c, id_: handoff.claim(c, look.way, id_, look.me, now=look.way.clock())
+        look, Status.AGENT, lambda c, opened: handoff.claim(c, look.way, opened.id, look.me, now=look.way.clock())
     )
 
 
 async def give_back(look: Look) -> web.StreamResponse:
     """The bot goes on."""
     return await _move(
-        look, Status.BOT, lambda c, id_: handoff.give_back(c, look.way, id_, look.me, now=look.way.clock())
+        look, Status.BOT, lambda c, opened: handoff.give_back(c, look.way, opened.id, look.me, now=look.way.clock())
     )
 
 
@@ -68,13 +68,13 @@ async def requeue(look: Look) -> web.StreamResponse:
     """Back to the queue, with a word for whoever is next. A lead may do it for a colleague who is away."""
     why = look.text("text")[:500]
 
-    def work(connection: Connection, id_: int) -> None:
-        opened = conversations.get(connection, id_)
+    def work(connection: Connection, opened: Row[Any]) -> None:
         agent = look.me
-        if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in OVERSEERS:
+        if opened.agent_id and opened.agent_id != look.me.id and look.me.role in OVERSEERS:
             agent = agents.get(connection, opened.agent_id) or look.me
-            handoff.note(connection, id_, look.me, look.words("requeued_for", who=agent.name), now=look.way.clock())
-        handoff.requeue(connection, look.way, id_, agent, why, now=look.way.clock())
+            word = look.words("requeued_for", who=agent.name)
+            handoff.note(connection, opened.id, look.me, word, now=look.way.clock())
+        handoff.requeue(connection, look.way, opened.id, agent, why, now=look.way.clock())
 
     return await _move(look, Status.WAITING, work)
 
@@ -83,8 +83,8 @@ async def mark(look: Look) -> web.StreamResponse:
     """Set or take away a mark that only a person can know."""
     code, on = look.text("code"), look.text("on") == "yes"
 
-    def work(connection: Connection, id_: int) -> Done:
-        changed = queue.mark(connection, look.way, id_, look.me, code, on=on, now=look.way.clock())
+    def work(connection: Connection, opened: Row[Any]) -> Done:
+        changed = queue.mark(connection, look.way, opened.id, look.me, code, on=on, now=look.way.clock())
         return {"mark" if on else "unmark": code} if changed else None
 
     return await _do(look, work)
@@ -92,19 +92,19 @@ async def mark(look: Look) -> web.StreamResponse:
 
 async def hand_on(look: Look) -> web.StreamResponse:
     """To a colleague or a team."""
-    return await _do(look, lambda connection, id_: pass_on.passes(connection, look, id_))
+    return await _do(look, lambda connection, opened: pass_on.passes(connection, look, opened))
 
 
 async def ask_in(look: Look) -> web.StreamResponse:
     """A colleague is asked to look at it."""
-    return await _do(look, lambda connection, id_: pass_on.asks_in(connection, look, id_))
+    return await _do(look, lambda connection, opened: pass_on.asks_in(connection, look, opened.id))
 
 
 async def helped(look: Look) -> web.StreamResponse:
     """The colleague who was asked is done."""
 
-    def work(connection: Connection, id_: int) -> Done:
-        transfer.helped(connection, id_, look.me, now=look.way.clock())
+    def work(connection: Connection, opened: Row[Any]) -> Done:
+        transfer.helped(connection, opened.id, look.me, now=look.way.clock())
         return {}
 
     return await _do(look, work)
@@ -118,7 +118,7 @@ async def close(look: Look) -> web.StreamResponse:
     return await _move(
         look,
         Status.CLOSED,
-        lambda c, id_: handoff.close(c, look.way, id_, look.me, Outcome(chosen), now=look.way.clock()),
+        lambda c, opened: handoff.close(c, look.way, opened.id, look.me, Outcome(chosen), now=look.way.clock()),
         outcome=chosen,
     )
 
@@ -138,12 +138,12 @@ async def reply(look: Look) -> web.StreamResponse:
     if any(one.due for one in made) and look.text("promised") not in ("yes", "no"):
         return promise_pages.held(look, made, Path(image).stem if image else "")
 
-    def work(connection: Connection, id_: int) -> Done:
-        _check_window(connection, look.way, id_)
+    def work(connection: Connection, opened: Row[Any]) -> Done:
+        _check_window(look.way, opened)
         to_record = promise_pages.chosen(look, made)
         said = Reply(text, image=image)
-        message_id = handoff.reply(connection, look.way, id_, look.me, said, now=look.way.clock())
-        promises.record(connection, id_, look.me, message_id, to_record, now=look.way.clock())
+        message_id = handoff.reply(connection, look.way, opened.id, look.me, said, now=look.way.clock())
+        promises.record(connection, opened.id, look.me, message_id, to_record, now=look.way.clock())
         inbox.keep_form(connection, message_id, once)
         return {"message": message_id, "promises": len(to_record)}
 
@@ -156,8 +156,8 @@ async def note(look: Look) -> web.StreamResponse:
     if not text or len(text) > LONGEST:
         return _answer(look, "too_long" if text else "empty", ok=False)
 
-    def work(connection: Connection, id_: int) -> Done:
-        message_id = handoff.note(connection, id_, look.me, text, now=look.way.clock())
+    def work(connection: Connection, opened: Row[Any]) -> Done:
+        message_id = handoff.note(connection, opened.id, look.me, text, now=look.way.clock())
         inbox.keep_form(connection, message_id, once)
         return {"message": message_id}
 
@@ -168,16 +168,15 @@ async def retry(look: Look) -> web.StreamResponse:
     """Try a failed send again."""
     outgoing_id = whole(look.text("outgoing")) or 0
 
-    def work(connection: Connection, id_: int) -> Done:
-        opened = conversations.get(connection, id_)
-        row = inbox.failed_row(connection, outgoing_id, id_)
-        if opened is None or row is None:
+    def work(connection: Connection, opened: Row[Any]) -> Done:
+        row = inbox.failed_row(connection, outgoing_id, opened.id)
+        if row is None:
             raise Refused("no such row")
         if row.author == Author.AGENT and (opened.status != Status.AGENT or opened.agent_id != look.me.id):
             raise Refused("not yours")
         if not outgoing.retry(connection, row.id, look.way.clock()):
             return None
-        conversations.tell(connection, id_, "delivery", look.way.clock())
+        conversations.tell(connection, opened.id, "delivery", look.way.clock())
         return {"outgoing": row.id}
 
     return await _do(look, work)
@@ -203,36 +202,36 @@ async def typing(look: Look) -> web.StreamResponse:
 
 
 async def _move(
-    look: Look, to: Status, work: Callable[[Connection, int], object], **details: str
+    look: Look, to: Status, work: Callable[[Connection, Row[Any]], object], **details: str
 ) -> web.StreamResponse:
     """A move; asking twice for one's own move (a double click, a reload) is no mistake."""
 
-    def unless_done(connection: Connection, id_: int) -> Done:
-        opened, last = conversations.get(connection, id_), inbox.last_move(connection, id_)
-        if opened and opened.status == to and last and last.agent_id == look.me.id:
+    def unless_done(connection: Connection, opened: Row[Any]) -> Done:
+        last = inbox.last_move(connection, opened.id) if opened.status == to else None
+        if last and last.agent_id == look.me.id:
             return None
-        work(connection, id_)
-        of_another = opened and opened.agent_id and opened.agent_id != look.me.id
-        return {**details, "person_id": opened.agent_id} if opened and of_another else details
+        work(connection, opened)
+        of_another = opened.agent_id and opened.agent_id != look.me.id
+        return {**details, "person_id": opened.agent_id} if of_another else details
 
     return await _do(look, unless_done)
 
 
 async def _once(
-    look: Look, once: str, text: str, work: Callable[[Connection, int], Done]
+    look: Look, once: str, text: str, work: Callable[[Connection, Row[Any]], Done]
 ) -> web.StreamResponse:
     """Send, unless this form was sent already. A form that came back with other words is a new one."""
     if not once.startswith("form:"):
         return _answer(look, "again", ok=False)
 
-    def unless_sent(connection: Connection, id_: int) -> Done:
-        sent = inbox.sent_with(connection, id_, once)
-        return work(connection, id_) if sent is None or sent.text != text else None
+    def unless_sent(connection: Connection, opened: Row[Any]) -> Done:
+        sent = inbox.sent_with(connection, opened.id, once)
+        return work(connection, opened) if sent is None or sent.text != text else None
 
     return await _do(look, unless_sent)
 
 
-async def _do(look: Look, work: Callable[[Connection, int], Done]) -> web.StreamResponse:
+async def _do(look: Look, work: Callable[[Connection, Row[Any]], Done]) -> web.StreamResponse:
     """Run `work` in one transaction, with the row that says who did it, and answer with a sentence."""
     id_ = look.number("id")
 
@@ -242,7 +241,7 @@ async def _do(look: Look, work: Callable[[Connection, int], Done]) -> web.Stream
             raise Refused("no such conversation")
         if opened.channel not in look.way.channels:
             raise Refused("channel off")
-        details = work(connection, id_)
+        details = work(connection, opened)
         if details is not None:
             kind = look.request.path.rpartition("/")[2]
             audit.add(connection, kind, look.me.id, conversation_id=id_, now=look.way.clock(), **details)
@@ -277,9 +276,8 @@ def _answer(look: Look, notice: str, *, ok: bool, who: str | None = None) -> web
     raise web.HTTPSeeOther(f"/desk/c/{look.number('id')}" + (f"?{query}" if query else ""))
 
 
-def _check_window(connection: Connection, way: Way, id_: int) -> None:
-    opened = conversations.get(connection, id_)
-    until = window_until(way.channels.get(opened.channel), opened.last_customer_at) if opened else None
+def _check_window(way: Way, opened: Row[Any]) -> None:
+    until = window_until(way.channels.get(opened.channel), opened.last_customer_at)
     if until and until <= way.clock():
         raise Refused("window over")
 

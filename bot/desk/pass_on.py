@@ -33,15 +33,15 @@ async def shift(look: Look) -> web.StreamResponse:
     return look.page("shift.html", teams=look.way.teams.all, **data)
 
 
-def passes(connection: Connection, look: Look, conversation_id: int) -> dict[str, Any]:
+def passes(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:
     """To a person ("p12") or a team ("t:care"), with a note; to whom. A lead may do it for a colleague."""
     to, note, now = look.text("to"), look.text("text")[:500], look.way.clock()
-    holder = _holder(connection, look, conversation_id)
+    holder = _holder(connection, look, opened)
     if to.startswith("t:"):
-        transfer.to_team(connection, look.way, conversation_id, holder, to[2:], note, by=look.me, now=now)
+        transfer.to_team(connection, look.way, opened.id, holder, to[2:], note, by=look.me, now=now)
         return {"team": to[2:]}
     person = transfer.colleague(connection, _person(to))
-    transfer.to_person(connection, look.way, conversation_id, holder, person, note, by=look.me, now=now)
+    transfer.to_person(connection, look.way, opened.id, holder, person, note, by=look.me, now=now)
     return {"person_id": person.id}
 
 
@@ -60,9 +60,8 @@ def _person(to: str) -> int:
     return person
 
 
-def _holder(connection: Connection, look: Look, conversation_id: int) -> Row[Any]:
+def _holder(connection: Connection, look: Look, opened: Row[Any]) -> Row[Any]:
     """Whose customer it is: one's own, or for leads a colleague's."""
-    opened = conversations.get(connection, conversation_id)
-    if opened and opened.agent_id and opened.agent_id != look.me.id and look.me.role in OVERSEERS:
+    if opened.agent_id and opened.agent_id != look.me.id and look.me.role in OVERSEERS:
         return agents.get(connection, opened.agent_id) or look.me
     return look.me

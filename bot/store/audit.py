@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, desc, func, insert, or_, select
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, delete, desc, func, insert, or_, select
 
 from bot.store.tables import agents, audit, cases, conversations, customers
 
 LOOK, FILE = "look", "file"  # the kinds that change nothing
 SAME = timedelta(minutes=10)  # looking again within this is the same look: an open page asks for news all the time
 KEEP = timedelta(days=365)
+
+_ABOUT = bindparam("about", type_=Integer)
+_ADD = insert(audit)
+#: With the case in hand; after a move that ended it, the newest.
+_ADD_OF_CASE = insert(audit).values(
+    case_id=func.coalesce(
+        select(conversations.c.case_id).where(conversations.c.id == _ABOUT).scalar_subquery(),
+        select(func.max(cases.c.id)).where(cases.c.conversation_id == _ABOUT).scalar_subquery(),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -40,23 +50,11 @@ def add(
     **details: Any,
 ) -> None:
     """Write down that `agent_id` (None: the command line, or somebody unknown) did `kind` to a case or a person."""
-    case_id = None
-    if conversation_id is not None:
-        # the case in hand; after a move that ended it, the newest
-        current = select(conversations.c.case_id).where(conversations.c.id == conversation_id).scalar_subquery()
-        newest = select(func.max(cases.c.id)).where(cases.c.conversation_id == conversation_id).scalar_subquery()
-        case_id = func.coalesce(current, newest)
-    connection.execute(
-        insert(audit).values(
-            at=now,
-            agent_id=agent_id,
-            kind=kind,
-            conversation_id=conversation_id,
-            case_id=case_id,
-            person_id=person_id,
-            details=details,
-        )
-    )
+    row = {"at": now, "agent_id": agent_id, "kind": kind, "person_id": person_id, "details": details}
+    if conversation_id is None:
+        connection.execute(_ADD, row)
+    else:
+        connection.execute(_ADD_OF_CASE, {**row, "conversation_id": conversation_id, _ABOUT.key: conversation_id})
 
 
 def add_once(

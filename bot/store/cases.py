@@ -16,7 +16,7 @@ NOT_OFFERED = {"offered_to": None, "offered_at": None, "offer_until": None, "lea
 #: The customer does not wait for a person (any more).
 NOT_WAITING = {**NOT_OFFERED, "waiting_since": None, "counts_since": None}
 
-#: Put together once, since it runs in every turn.
+# Put together once, since they run in every turn or hand-off.
 _OF_CUSTOMER = (
     select(cases, agents.c.name.label("owner_name"))
     .outerjoin(agents, agents.c.id == cases.c.owner_id)
@@ -24,6 +24,13 @@ _OF_CUSTOMER = (
     .order_by(desc(cases.c.id))
     .limit(bindparam("most", type_=Integer))
 )
+
+_GET = (
+    select(cases, agents.c.name.label("owner_name"))
+    .outerjoin(agents, agents.c.id == cases.c.owner_id)
+    .where(cases.c.id == bindparam("its_id"))
+)
+_CHANGE = update(cases).where(cases.c.id == bindparam("its_id"))
 
 #: No letter that is mistaken for a digit on the phone.
 ALPHABET = "ACDEFGHJKLMNPQRTUVWXY34679"
@@ -68,16 +75,12 @@ def waits_from(now: datetime) -> dict[str, datetime]:
 
 def get(connection: Connection, case_id: int) -> Row[Any]:
     """The case with its owner's name. Raises NoResultFound."""
-    return connection.execute(
-        select(cases, agents.c.name.label("owner_name"))
-        .outerjoin(agents, agents.c.id == cases.c.owner_id)
-        .where(cases.c.id == case_id)
-    ).one()
+    return connection.execute(_GET, {"its_id": case_id}).one()
 
 
 def change(connection: Connection, case_id: int, **values: Any) -> None:
     """Set columns of a case."""
-    connection.execute(update(cases).where(cases.c.id == case_id).values(**values))
+    connection.execute(_CHANGE, {"its_id": case_id, **values})
 
 
 def latest(connection: Connection, conversation_id: int) -> Row[Any] | None:

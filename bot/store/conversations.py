@@ -27,6 +27,16 @@ _DIALOGUE = select(dialogues.c.events).where(dialogues.c.conversation_id == bind
 _KEEP_DIALOGUE = update(dialogues).where(dialogues.c.conversation_id == bindparam("its_id"))
 _BEGIN_DIALOGUE = insert(dialogues)
 _TELL = insert(live)
+_MOVE = (
+    update(conversations)
+    .where(
+        conversations.c.id == bindparam("its_id"),
+        conversations.c.status == bindparam("was"),
+        conversations.c.version == bindparam("before"),
+    )
+    .returning(conversations)
+)
+_MOVED = insert(moves)
 
 NAME = 200  # characters of a customer's name: PostgreSQL refuses a longer one, and with it the message
 
@@ -107,32 +117,25 @@ def move(
     """
     if (Status(conversation.status), to) not in MOVES:
         raise Refused(f"from {conversation.status} to {to} is no move")
-    changed = connection.execute(
-        update(conversations)
-        .where(
-            conversations.c.id == conversation.id,
-            conversations.c.status == conversation.status,
-            conversations.c.version == conversation.version,
-        )
-        .values(status=to, version=conversation.version + 1, agent_id=agent_id, case_id=case_id)
-    )
-    if changed.rowcount != 1:
+    still = {"its_id": conversation.id, "was": conversation.status, "before": conversation.version}
+    after = {"status": to, "version": conversation.version + 1, "agent_id": agent_id, "case_id": case_id}
+    moved = connection.execute(_MOVE, still | after).first()
+    if moved is None:
         raise Refused("someone was faster")
     connection.execute(
-        insert(moves).values(
-            conversation_id=conversation.id,
-            case_id=case_id or conversation.case_id,
-            from_status=conversation.status,
-            to_status=to,
-            who=who,
-            agent_id=by_agent_id,
-            why=why,
-            at=now,
-        )
+        _MOVED,
+        {
+            "conversation_id": conversation.id,
+            "case_id": case_id or conversation.case_id,
+            "from_status": conversation.status,
+            "to_status": to,
+            "who": who,
+            "agent_id": by_agent_id,
+            "why": why,
+            "at": now,
+        },
     )
     tell(connection, conversation.id, "move", now)
-    moved = get(connection, conversation.id)
-    assert moved
     return moved
 
 

@@ -12,6 +12,8 @@ from bot.store.tables import agents, cases, decisions
 #: After these a case is not offered to the same person again, while it waits.
 NOT_AGAIN = ("lapsed", "put_back")
 
+_ADD = insert(decisions)
+
 
 def add(
     connection: Connection,
@@ -25,16 +27,9 @@ def add(
     **facts: Any,
 ) -> None:
     """Write down a decision about a case; `facts` are shown beside the reason."""
+    who = {"agent_id": agent_id, "by_agent_id": by_agent_id}
     connection.execute(
-        insert(decisions).values(
-            case_id=case_id,
-            kind=kind,
-            agent_id=agent_id,
-            by_agent_id=by_agent_id,
-            why=why[:200],
-            facts=facts,
-            at=now,
-        )
+        _ADD, {"case_id": case_id, "kind": kind, **who, "why": why[:200], "facts": facts, "at": now}
     )
 
 

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Subquery, delete, func, select, update
+from sqlalchemy import Connection, Row, Subquery, bindparam, delete, func, select, update
 
 from bot.model.choosing import Person
 from bot.model.roles import GIVEN_CUSTOMERS
 from bot.store.conversations import tell
 from bot.store.events import insert_new
-from bot.store.tables import agents, attention, cases, conversations, presence
+from bot.store.tables import Time, agents, attention, cases, conversations, presence
 
 SEEN = timedelta(seconds=100)  # browsers let a page in the background speak once a minute
 USED = timedelta(minutes=10)  # a desk that nobody touched this long is an empty chair
 LOOKING = timedelta(seconds=50)  # two of a page's reports
 TYPING = timedelta(seconds=12)
+
+# Put together once, since each hand-off asks who is there.
+_PRESENT = (
+    select(
+        *(agents.c[name] for name in ("id", "name", "role", "teams", "languages", "topics", "capacity")),
+        presence.c.offered_at,
+    )
+    .join(presence, presence.c.agent_id == agents.c.id)
+    .where(
+        presence.c.seen_at >= bindparam("seen", type_=Time),
+        presence.c.used_at >= bindparam("used", type_=Time),
+        agents.c.active,
+        agents.c.paused_at.is_(None),
+    )
+    .order_by(agents.c.id)
+)
+_ANYONE = _PRESENT.limit(1)
+_ONE = _PRESENT.where(agents.c.id == bindparam("agent"))
+#: Customers in hand and those offered, both read from an index alone.
+_LOAD = (
+    select(func.count()).where(conversations.c.agent_id == agents.c.id).scalar_subquery()
+    + select(func.count()).where(cases.c.offered_to == agents.c.id).scalar_subquery()
+).label("load")
+_PEOPLE = _PRESENT.add_columns(_LOAD)
 
 
 def here(connection: Connection, agent_id: int, *, used_at: datetime, now: datetime) -> bool:
@@ -47,21 +71,17 @@ def gone(connection: Connection, agent_id: int) -> None:
 
 def is_here(connection: Connection, agent_id: int, now: datetime) -> bool:
     """Whether the person is at an open, used desk and not paused."""
-    return connection.execute(_present(now).where(agents.c.id == agent_id)).first() is not None
+    return connection.execute(_ONE, {"agent": agent_id, **_since(now)}).first() is not None
 
 
 def anyone(connection: Connection, now: datetime) -> bool:
     """Whether somebody is there at all."""
-    return connection.execute(_present(now).limit(1)).first() is not None
+    return connection.execute(_ANYONE, _since(now)).first() is not None
 
 
 def people(connection: Connection, now: datetime) -> list[Person]:
     """Everyone who is there, with what they know and have in hand."""
-    there = connection.execute(_present(now)).all()
-    if not there:
-        return []
-    ids = [row.id for row in there]
-    load = _loads(connection, ids)
+    there = connection.execute(_PEOPLE, _since(now))
     return [
         Person(
             id=row.id,
@@ -71,44 +91,15 @@ def people(connection: Connection, now: datetime) -> list[Person]:
             topics=frozenset(row.topics),
             # admins and editors are asked by name only
             capacity=row.capacity if row.role in GIVEN_CUSTOMERS else 0,
-            load=load.get(row.id, 0),
+            load=row.load,
             last_offer=row.offered_at,
         )
         for row in there
     ]
 
 
-def _present(now: datetime) -> Any:
-    names = ("id", "name", "role", "teams", "languages", "topics", "capacity")
-    return (
-        select(*(agents.c[name] for name in names), presence.c.offered_at)
-        .join(presence, presence.c.agent_id == agents.c.id)
-        .where(
-            presence.c.seen_at >= now - SEEN,
-            presence.c.used_at >= now - USED,
-            agents.c.active,
-            agents.c.paused_at.is_(None),
-        )
-        .order_by(agents.c.id)
-    )
-
-
-def _loads(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
-    """Customers in hand, and those offered."""
-    in_hand = (
-        select(conversations.c.agent_id, func.count().label("count"))
-        .where(conversations.c.agent_id.in_(ids))  # who has a name beside it is in hand: read from the index alone
-        .group_by(conversations.c.agent_id)
-    )
-    offered = (
-        select(cases.c.offered_to, func.count())
-        .where(cases.c.offered_to.is_not(None), cases.c.offered_to.in_(ids))
-        .group_by(cases.c.offered_to)
-    )
-    load: dict[int, int] = {}
-    for agent_id, count in [*connection.execute(in_hand), *connection.execute(offered)]:
-        load[agent_id] = load.get(agent_id, 0) + count
-    return load
+def _since(now: datetime) -> dict[str, datetime]:
+    return {"seen": now - SEEN, "used": now - USED}
 
 
 def everyone(connection: Connection, now: datetime) -> list[Row[Any]]:
