@@ -57,7 +57,7 @@ bench-nlu: setup-dev  ## how well it understands, beside its peers: docs/benchma
 
 soak: setup-dev  ## kill, stop and cut off everything under load; DATABASE, KILLS, MINUTES, PER_SECOND, DROPS, WRITE=1 for docs/soak.md
 	@$(PY) -m tests.soak --database $(or $(DATABASE),both) --kills $(or $(KILLS),200) --minutes $(or $(MINUTES),9) \
-	  --per-second $(or $(PER_SECOND),40) --drops $(or $(DROPS),1000) $(if $(WRITE),--write)
+	  --per-second $(or $(PER_SECOND),100) --drops $(or $(DROPS),1000) $(if $(WRITE),--write)
 
 lock: setup-dev  ## renew requirements/*.txt from requirements/*.in
 	@$(PY) scripts/lock.py

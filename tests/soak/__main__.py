@@ -39,7 +39,7 @@ def plan_of(words: argparse.Namespace) -> Plan:
         drops=words.drops,
         unheard=max(3, words.drops // 10),
         storm=10.0,
-        rounds=6,
+        rounds=words.rounds,
         away=5.0,
         minutes=words.minutes,
     )
@@ -73,8 +73,9 @@ def main() -> int:
     parser.add_argument("--database", choices=("postgresql", "sqlite", "both"), default="both")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=9.0, help="of kills at most, for each database")
-    parser.add_argument("--per-second", type=float, default=40.0, help="messages of all customers")
+    parser.add_argument("--per-second", type=float, default=100.0, help="messages of all customers")
     parser.add_argument("--drops", type=int, default=1000, help="answers of the platform that never come")
+    parser.add_argument("--rounds", type=int, default=6, help="of the storm: 20 s each")
     parser.add_argument("--write", action="store_true", help="write docs/soak.md")
     parser.add_argument("--keep", type=Path, help="a folder for the bots' logs and the SQLite file")
     words = parser.parse_args()

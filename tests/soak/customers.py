@@ -148,6 +148,7 @@ class Crowd:
         return [
             (customer, number)
             for customer in self.customers
+            if len(customer.sent) > self.platforms.answered(customer.chat)
             for number in sorted(set(range(len(customer.sent))) - {n for n, _ in self.platforms.read[customer.chat]})
         ]
 

@@ -12,12 +12,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.model.states import Inbound, Sending
 from bot.store.database import Database
-from bot.store.outgoing import OPEN
+from bot.store.events import NEW
+from bot.store.outgoing import open_rows
 from bot.store.tables import conversations, events, outgoing
 from tests.soak.customers import Crowd
 from tests.soak.platforms import ANSWER
+from tests.soak.processes import Start
 
 FIRST, NORMAL = 1.0, 5.0  # seconds that are asked for
+RATE = 100  # messages a second, too
 OTHERS = 1.2  # of the time before
 
 
@@ -44,7 +47,8 @@ class Ledger:
     set_aside: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     refused: int = 0
-    starts: list[tuple[float, float]] = field(default_factory=list)  # to the first 200: from the process, from the port
+    killing: tuple[float, int] = (0.0, 0)  # how long processes were killed, and how many answers arrived meanwhile
+    starts: list[Start] = field(default_factory=list)
     normal: dict[str, float] = field(default_factory=dict)  # back to normal: after what, in how many seconds
     others: tuple[float, float] = (0.0, 0.0)  # p99 of the other chats, while none and while one is refused
     others_of: int = 0  # messages
@@ -67,9 +71,11 @@ class Ledger:
     def missed(self) -> list[str]:
         """Numbers that were asked for and not reached here; some hang on the machine's speed."""
         kills, doubled = self.kills.total(), self.twice["telegram"]
-        slowest = max((opened for _, opened in self.starts), default=0.0)
+        slowest = max((start.port for start in self.starts), default=0.0)
         before, during = self.others
+        reached = self.killing[1] / max(self.killing[0], 1)
         found = {
+            f"{reached:.0f} answers a second while processes were killed": round(reached) < RATE,
             f"{doubled} twice on Telegram in {kills} kills": doubled * 1000 > kills,
             f"first 200 after {slowest:.2f} s": slowest > FIRST,
             f"p99 of other chats {during:.2f} s, otherwise {before:.2f} s": during > before * OTHERS,
@@ -85,11 +91,16 @@ class Ledger:
     def lines(self) -> list[tuple[str, str, str]]:
         """What, how much, and what was asked for."""
         kills = self.kills.total()
-        slowest = max((opened for _, opened in self.starts), default=0.0)
-        from_process = [began for began, _ in self.starts]
+        slowest = max((start.port for start in self.starts), default=0.0)
         before, during = self.others
+        killing, arrived = self.killing
         return [
             ("load", f"{self.seconds:.0f} s, {self.sent / max(self.seconds, 1):.0f} messages/s", ""),
+            (
+                "answers while processes were killed",
+                f"{arrived / max(killing, 1):.0f} a second, for {killing:.0f} s",
+                f"{RATE} a second",
+            ),
             *(
                 (f"processor time a message, {whose}", f"{seconds / max(self.sent, 1) * 1000:.0f} ms", "")
                 for whose, seconds in self.processor.items()
@@ -110,7 +121,8 @@ class Ledger:
             ("marked resends", ", ".join(f"{n} {name}" for name, n in self.resent.items()) or "0", ""),
             ("answers of the platform dropped", ", ".join(f"{n} {name}" for name, n in self.dropped.items()), ""),
             ("first 200 after the port is open, slowest", f"{slowest:.2f} s", f"{FIRST:.0f} s"),
-            ("the same from the start of the process, median", f"{percentile(from_process, 0.5):.2f} s", ""),
+            ("the same from the start of the process, median", f"{self._start('process'):.2f} s", ""),
+            ("processor time until then, median", f"{self._start('processor'):.2f} s", ""),
             *self._normals(),
             ("refused with 429", str(self.refused), ""),
             (
@@ -119,6 +131,10 @@ class Ledger:
                 "at most 20 % more",
             ),
         ]
+
+    def _start(self, what: str) -> float:
+        """The median of all starts."""
+        return percentile([getattr(start, what) for start in self.starts], 0.5)
 
     def _normals(self) -> list[tuple[str, str, str]]:
         return [
@@ -145,8 +161,8 @@ class Waiting:
     def open(self) -> int:
         """Events and messages that are not done with."""
         try:
-            [(new,)] = self.rows(select(func.count()).where(events.c.state == Inbound.NEW))
-            [(unsent,)] = self.rows(select(func.count()).where(outgoing.c.state.in_(OPEN)))
+            [(new,)] = self.rows(select(func.count(events.c.id)).where(NEW))
+            [(unsent,)] = self.rows(select(func.count()).where(open_rows(outgoing)))
         except SQLAlchemyError:
             return 1
         return int(new) + int(unsent)

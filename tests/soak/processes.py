@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.postgres import Postgres, programs
+from bench.processes import processor_seconds
 from tests import engine_process
 from tests.bot_process import BotProcess
 from tests.conftest import free_port
@@ -31,14 +32,24 @@ class Mortal(Protocol):
     async def kill(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Start:
+    """Seconds until the first 200: from the process, from the open port; and of a processor."""
+
+    process: float
+    port: float
+    processor: float
+
+
 @dataclass
 class Bot:
-    """One bot process, and what its starts took: from the process, and from the open port, to the first 200."""
+    """One bot process, and what its starts took."""
 
     process: BotProcess
     crowd: Crowd
-    first: list[tuple[float, float]] = field(default_factory=list)
+    first: list[Start] = field(default_factory=list)
     ended: int = 0  # times that it ended by itself
+    spent: float = 0.0  # processor seconds of those that were killed
     _wanted: bool = False
 
     async def start(self) -> None:
@@ -51,7 +62,8 @@ class Bot:
                 await asyncio.sleep(0.02)
             opened = time.monotonic()
             await self.crowd.says(self.crowd.customer("messenger", probe=True), self.process.port)
-            self.first.append((time.monotonic() - began, time.monotonic() - opened))
+            now = time.monotonic()
+            self.first.append(Start(now - began, now - opened, self._used()))
 
     async def _listens(self) -> bool:
         try:
@@ -72,7 +84,12 @@ class Bot:
     async def kill(self) -> None:
         self._wanted = False
         if self.process.process and self.process.process.returncode is None:
+            self.spent += self._used()
             await self.process.kill()
+
+    def _used(self) -> float:
+        assert self.process.process
+        return processor_seconds([self.process.process.pid])
 
 
 class Engine:
@@ -81,6 +98,7 @@ class Engine:
     def __init__(self) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.spent = 0.0
         self._running: engine_process.EngineProcess | None = None
 
     async def start(self) -> None:
@@ -88,6 +106,7 @@ class Engine:
 
     async def kill(self) -> None:
         if self._running and self._running.process.returncode is None:
+            self.spent += processor_seconds([self._running.process.pid])
             self._running.signal(signal.SIGKILL)
             await self._running.process.wait()
 

@@ -39,7 +39,7 @@ class Plan:
 
 TELEGRAM = 0.25  # of the messages: its pace is 30 a second over all chats, and one in each
 BEARABLE = 0.6  # of what the machine can do: beyond it every answer waits for others
-LIVES = {"bot": (0.3, 4.0), "engine": (1.0, 5.0), "redis": (4.0, 10.0), "sql": (20.0, 60.0)}
+LIVES = {"bot": (0.3, 4.0), "engine": (1.0, 7.0), "redis": (5.0, 12.0), "sql": (20.0, 60.0)}
 CALM, OLD = 45.0, 3.0  # seconds: how long that may take, and what was held up
 SETTLE = 150.0  # seconds until everybody is answered: two leases, an echo's wait, and a slow machine
 
@@ -62,7 +62,10 @@ async def soak(plan: Plan, folder: Path, say: Say = lambda _scene, _share: None)
         finally:
             await crowd.close()
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)  # of those that have ended, and all have
-    ledger.processor["the service"] = spent.ru_utime + spent.ru_stime - before
+    bots, engines = (sum(each.spent for each in kind) for kind in (running.bots, running.engines))
+    starts = sum(start.processor for start in ledger.starts)
+    ledger.processor |= {"bots, but for their starts": bots - starts, "starts of bots": starts, "engines": engines}
+    ledger.processor["PostgreSQL and Redis"] = spent.ru_utime + spent.ru_stime - before - bots - engines
     return ledger
 
 
@@ -78,7 +81,7 @@ async def _run(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say: 
     try:
         ledger.normal["at the start"] = await crowd.normal(plan.patience)
         scenes: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("killed", lambda: _kills(plan, running, ledger, say)),
+            ("killed", lambda: _kills(plan, running, crowd, ledger, say)),
             ("servers", lambda: _servers(plan, running, crowd, ledger)),
             ("dropped", lambda: _drops(plan, crowd)),
             ("storm", lambda: _storm(plan, crowd, ledger)),
@@ -106,8 +109,9 @@ async def _run(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say: 
         waiting.close()
 
 
-async def _kills(plan: Plan, running: Service, ledger: Ledger, say: Say) -> None:
+async def _kills(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say: Say) -> None:
     """Each process lives for a moment and is killed, until there were so many kills."""
+    began, before = time.monotonic(), len(crowd.platforms.record)
     one_engine = asyncio.Lock()  # with both away customers are told so, and given to people
     enough = asyncio.Event()
     asyncio.get_running_loop().call_later(plan.minutes * 60, enough.set)
@@ -135,6 +139,7 @@ async def _kills(plan: Plan, running: Service, ledger: Ledger, say: Say) -> None
     async with asyncio.TaskGroup() as group:
         for kind, mortal, lock in mortals:
             group.create_task(lives(kind, mortal, lock))
+    ledger.killing = time.monotonic() - began, len(crowd.platforms.record) - before
 
 
 async def _servers(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger) -> None:
