@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import Row
 
 from bot.flow import handoff, transfer
 from bot.flow.clocks import targets_due
 from bot.flow.sweep import sweep
+from bot.flow.teams import fresh, take_in
 from bot.model.clocks import Clocks, clocks, summaries
 from bot.model.errors import SendError
 from bot.model.replies import Reply
 from bot.model.states import Outcome
-from bot.model.team import FIRST, NEXT, RESOLUTION
+from bot.model.team import DAYS, FIRST, NEXT, RESOLUTION
 from bot.model.teams import teams_of
 from bot.store import clocks as store
 from bot.store import tables as t
@@ -380,3 +383,62 @@ def test_opening_hours_are_counted_over_nights_holidays_and_the_change_of_the_cl
     assert team.later(friday, timedelta(minutes=30)) == datetime(2026, 3, 27, 21, 30, tzinfo=team.zone)
     with pytest.raises(ValueError, match="not there that long"):
         team.later(friday, timedelta(hours=9000))
+
+
+# Other opening hours.
+
+
+async def hours_of(flow: World, tmp_path: Path, **care: list[str]) -> None:
+    """From now on the team is there at these hours, each day of the week."""
+    flow.way.teams_file = tmp_path / "teams.yml"
+    each = {**CARE, "targets": AIMS, "holidays": "", "hours": {day: care["daily"] for day in DAYS}}
+    flow.way.teams_file.write_text(yaml.safe_dump({**TEAMS, "teams": {**TEAMS["teams"], "care": each}}))
+    await take_in(flow.way)
+
+
+async def aims(flow: World) -> dict[str, tuple[datetime, datetime]]:
+    return {row.kind: (row.warn_at, row.due_at) for row in await flow.rows(t.targets)}
+
+
+async def test_what_is_under_way_moves_with_the_opening_hours(flow: World, tmp_path: Path) -> None:
+    await hours_of(flow, tmp_path, daily=["09:00-18:00"])  # it is 11:00 in Rome
+    await asks(flow)
+    begun = flow.clock()
+    first, whole = (await aims(flow))[FIRST], (await aims(flow))[RESOLUTION]
+    assert whole[1] == begun + timedelta(hours=8 + 15)  # seven hours today, and one tomorrow
+    (wait,) = await flow.rows(t.waits)
+    assert wait.minutes is None and wait.tell_at == first[1]
+    flow.clock.passes(minutes=2)
+    await hours_of(flow, tmp_path, daily=["09:00-11:10"])
+    at_home = datetime(2026, 11, 24, 10, 10, tzinfo=UTC)
+    left = timedelta(minutes=10) - (at_home - begun)
+    assert (await aims(flow))[FIRST][1] == at_home + timedelta(hours=21, minutes=50) + left
+    (wait,) = await flow.rows(t.waits)
+    assert wait.tell_at == (await aims(flow))[FIRST][1]
+    moved = await aims(flow)
+    flow.way.teams_version = 0
+    await fresh(flow.way)  # another process, or a restart, hears of the same version
+    assert await aims(flow) == moved
+    await hours_of(flow, tmp_path, daily=["00:00-24:00"])
+    assert (await aims(flow))[FIRST] == first and (await aims(flow))[RESOLUTION][1] == begun + timedelta(hours=8)
+
+
+async def test_a_team_that_opens_after_all_has_not_been_late_before(flow: World, tmp_path: Path) -> None:
+    await hours_of(flow, tmp_path, daily=["18:00-20:00"])
+    await asks(flow)
+    flow.clock.passes(hours=3)
+    await hours_of(flow, tmp_path, daily=["00:00-24:00"])
+    assert (await aims(flow))[FIRST] == (flow.clock() + timedelta(minutes=8), flow.clock() + timedelta(minutes=10))
+    assert await lines(flow) == []
+
+
+async def test_an_hour_that_was_offered_for_when_nobody_is_there_any_more_is_replaced(
+    flow: World, tmp_path: Path
+) -> None:
+    await hours_of(flow, tmp_path, daily=["09:00-18:00"])
+    await asks(flow)
+    offered = flow.buttons()[0]
+    assert offered == "Scrivimi entro le 12"
+    await hours_of(flow, tmp_path, daily=["09:00-11:30"])
+    await flow.taps(offered)
+    assert not await flow.rows(t.promises) and flow.buttons()[0] == "Domani entro le 10"

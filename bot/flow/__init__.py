@@ -27,6 +27,7 @@
     flow/doubt.py        doubts                           did it arrive? the platform is asked, where it can be
     flow/lost.py         lost_answers                     an answer that failed for good brings a person
     flow/teams.py        take_in, change                  the teams in force, from their file or a lead's hand
+    flow/hours.py        moved                            what is under way, counted by other opening hours
     flow/sweep.py        sweep                            what time does
 
 A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are

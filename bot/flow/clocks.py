@@ -39,7 +39,7 @@ def opened(
     if wrote_at:
         store.passed(connection, case.id, BOT, team=team.key, began=wrote_at, now=now, why=why)
     queued(connection, way, case, why=why, now=now)
-    _aim(connection, team, case.id, RESOLUTION, now)
+    _aim(connection, way, team, case.id, RESOLUTION, now)
 
 
 def queued(connection: Connection, way: Way, case: Row[Any], *, why: str, now: datetime) -> None:
@@ -50,7 +50,7 @@ def queued(connection: Connection, way: Way, case: Row[Any], *, why: str, now: d
         return
     store.turn_to(connection, case.id, WAITING, team=team.key, why=why, now=now)
     targets.end(connection, case.id, ANSWERS, why, done=False, now=now)
-    _aim(connection, team, case.id, FIRST, now)
+    _aim(connection, way, team, case.id, FIRST, now)
 
 
 def wrote(connection: Connection, way: Way, conversation: Row[Any], *, at: datetime, now: datetime) -> None:
@@ -66,7 +66,7 @@ def wrote(connection: Connection, way: Way, conversation: Row[Any], *, at: datet
         return
     team, began = way.teams.get(case.team), min(at, now)
     store.turn_to(connection, case.id, WAITING, team=team.key, why="wrote", now=began)
-    _aim(connection, team, case.id, NEXT, began)
+    _aim(connection, way, team, case.id, NEXT, began)
 
 
 def answered(
@@ -136,16 +136,17 @@ def _back(connection: Connection, way: Way, conversation: Row[Any], *, now: date
     who = None if waited else conversation.agent_id
     store.turn_to(connection, case.id, WAITING if waited else PERSON, team=team.key, agent_id=who, why="back", now=now)
     if waited:
-        _aim(connection, team, case.id, NEXT, now)
+        _aim(connection, way, team, case.id, NEXT, now)
 
 
-def _aim(connection: Connection, team: Team, case_id: int, kind: str, now: datetime) -> None:
+def _aim(connection: Connection, way: Way, team: Team, case_id: int, kind: str, now: datetime) -> None:
     """What the team's file aims at, if anything; one that runs goes on, nothing resets it."""
     length = team.targets.get(kind)
     if length is None or targets.running(connection, case_id, (kind,)):
         return
     warn, due = team.later(now, length * WARN_AFTER), team.later(now, length)
-    targets.begin(connection, case_id, kind, team=team.key, warn=warn, due=due, now=now)
+    hours = way.teams_version
+    targets.begin(connection, case_id, kind, team=team.key, warn=warn, due=due, hours=hours, now=now)
 
 
 async def targets_due(way: Way) -> None:

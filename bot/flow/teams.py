@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from bot.flow import hours
 from bot.flow.queue import places_anew
 from bot.flow.way import Way
 from bot.model.errors import Refused
@@ -72,6 +73,7 @@ async def fresh(way: Way) -> None:
         log.error("%s", error)
     way.teams_version = found.id
     await places_anew(way)
+    await hours.moved(way)
 
 
 async def change(way: Way, text: str, agent_id: int, *, seen: int) -> bool:

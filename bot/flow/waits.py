@@ -67,6 +67,7 @@ def begun(
         offer_at=None if promised else hour,
         promise_id=promise_id,
         tell_at=None if promised else tell_at,
+        hours=way.teams_version,
     )
 
 
@@ -151,13 +152,21 @@ def local_by(team: Team, moment: datetime, now: datetime, language: str) -> str:
 
 def offer(way: Way, wait: Row[Any] | None, language: str, now: datetime) -> tuple[QuickReply, ...]:
     """The button "write to me by three", where there is an hour to offer."""
-    if wait is None or wait.offer_at is None or wait.promise_id or wait.offer_at - now < TOO_LATE:
+    if wait is None or wait.promise_id or not _stands(way, wait, now):
         return ()
     hour = wait.offer_at.astimezone(way.teams.get(wait.team).zone)
     days = (hour.date() - now.astimezone(hour.tzinfo).date()).days
     key = "wish_by.today" if days == 0 else "wish_by.tomorrow" if days == 1 else "wish_by.day"
     title = way.texts.say(key, language, hour=hour.hour, day=short_day(hour, language))
     return (QuickReply(title, f"#wish:{wait.case_id}:by"),)
+
+
+def _stands(way: Way, wait: Row[Any], now: datetime) -> bool:
+    """Whether the hour that was offered is still to come, with the team there: its hours may have changed since."""
+    hour: datetime | None = wait.offer_at
+    if hour is None or hour - now < TOO_LATE:
+        return False
+    return way.teams.get(wait.team).opens(hour - timedelta(seconds=1)) is None
 
 
 def again(connection: Connection, way: Way, wait: Row[Any], now: datetime) -> Row[Any]:
@@ -185,7 +194,7 @@ def chosen(connection: Connection, way: Way, conversation: Row[Any], case: Row[A
     The wait; None when no hour is offered any more.
     """
     wait = store.open_of(connection, case.id)
-    if wait is None or wait.promise_id or wait.offer_at is None or wait.offer_at - now < TOO_LATE:
+    if wait is None or wait.promise_id or not _stands(way, wait, now):
         return wait
     promise_id = promises.make(
         connection,

@@ -352,6 +352,7 @@ targets = Table(
     Column("broken_at", Time),
     Column("ended_at", Time),  # met, dropped, or done at last though too late
     Column("ended_why", String(16)),
+    Column("hours", Integer, nullable=False, server_default="0"),  # the version of team_files whose hours these are
     Index("ix_targets_case", "case_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     Index("ix_targets_state_due", "state", "due_at"),
     Index("ix_targets_began", "began_at"),
@@ -377,6 +378,7 @@ waits = Table(
     Column("offer_at", Time),  # "write to me by then": the hour that was offered
     Column("promise_id", Integer),  # the customer chose it
     Column("tell_at", Time),  # still nobody then: the customer is told once; None: is not told
+    Column("hours", Integer, nullable=False, server_default="0"),  # the version of team_files whose hours these are
     Column("told_at", Time),
     Column("told_due_at", Time),  # what was said then; None: no time
     Column("ended_at", Time),

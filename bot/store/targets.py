@@ -18,12 +18,20 @@ _unended = _t.ended_at.is_(None)
 
 
 def begin(
-    connection: Connection, case_id: int, kind: str, *, team: str, warn: datetime, due: datetime, now: datetime
+    connection: Connection,
+    case_id: int,
+    kind: str,
+    *,
+    team: str,
+    warn: datetime,
+    due: datetime,
+    hours: int = 0,
+    now: datetime,
 ) -> None:
-    """From now on this is aimed at."""
+    """From now on this is aimed at; `hours` is the version of the teams' file whose opening hours the times are in."""
     connection.execute(
         insert(targets).values(
-            case_id=case_id, kind=kind, team=team, began_at=now, warn_at=warn, due_at=due, state=OPEN
+            case_id=case_id, kind=kind, team=team, began_at=now, warn_at=warn, due_at=due, hours=hours, state=OPEN
         )
     )
 
@@ -59,6 +67,11 @@ def get(connection: Connection, target_id: int) -> Row[Any] | None:
 def warned(connection: Connection, target_id: int, agent_id: int | None, now: datetime) -> None:
     """Its owner was warned; without one the queue."""
     connection.execute(update(targets).where(_t.id == target_id).values(warned_at=now, warned_agent_id=agent_id))
+
+
+def of_other_hours(connection: Connection, hours: int) -> list[Row[Any]]:
+    """What is still aimed at, by the opening hours of another version of the teams' file."""
+    return list(connection.execute(select(targets).where(_t.state == OPEN, _unended, _t.hours != hours)))
 
 
 def broken(connection: Connection, target_id: int, now: datetime) -> None:

@@ -35,6 +35,14 @@ def add(connection: Connection, text: str, *, agent_id: int | None, now: datetim
     return int(key[0])
 
 
+def text_of(connection: Connection, version: int, *, before: int) -> str | None:
+    """The text of a version; of the last one `before` another where it is 0, that is not known."""
+    query = select(team_files.c.text).where(team_files.c.id < before)
+    query = query.where(team_files.c.id == version) if version else query.order_by(desc(team_files.c.id)).limit(1)
+    text: str | None = connection.execute(query).scalar()
+    return text
+
+
 def versions(connection: Connection, limit: int = 20) -> list[Row[Any]]:
     """The last versions, the newest first, with who made them."""
     return list(

@@ -99,6 +99,12 @@ def to_tell(connection: Connection, now: datetime, *, limit: int = 500) -> list[
     return list(connection.execute(query.order_by(_w.tell_at, _w.id).limit(limit)))
 
 
+def of_other_hours(connection: Connection, hours: int) -> list[Row[Any]]:
+    """Waits of which nothing was said yet, by the opening hours of another version of the teams' file."""
+    unsaid = (_w.ended_at.is_(None), _w.tell_at.is_not(None), _w.told_at.is_(None), _w.minutes.is_(None))
+    return list(connection.execute(select(waits).where(*unsaid, _w.hours != hours)))
+
+
 def calibration(connection: Connection, since: datetime, now: datetime) -> list[Calibration]:
     """How often the stated wait was kept, of what was stated since then: all teams first, then each by itself."""
     names = ("team", "minutes", "due_at", "told_at", "ended_at", "kept")
