@@ -20,7 +20,7 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from engine.calibration import limits
+from engine.calibration import calibrated, limits
 from engine.classifier import TopicClassifier
 from engine.encoder import encode
 from engine.equations import NAMES_RIDGE, RIDGE, solved
@@ -115,12 +115,9 @@ def reading() -> list[list[Any]]:
 def calibration() -> dict[str, float]:
     """Limits of answers that are right exactly as often as a known temperature says."""
     random = np.random.default_rng(1)
-    margins = random.normal(size=(6000, 4)) * 2
-    shares = np.exp(margins) / np.exp(margins).sum(axis=1, keepdims=True)
-    truth = np.array([random.choice(4, p=row) for row in shares])
-    flat = shares**0.4 / (shares**0.4).sum(axis=1, keepdims=True)
-    known = random.uniform(size=6000)
-    found = limits(np.log(flat), known, truth, refused=0.05, asked=0.1)
+    margins = random.uniform(-0.2, 1, size=(6000, 4)) * random.uniform(0.1, 1, size=(6000, 1))
+    truth = np.array([random.choice(4, p=row / row.sum()) for row in calibrated(margins, 0.3)])
+    found = limits(margins, random.uniform(size=6000), truth, refused=0.05, asked=0.1)
     return {"temperature": found.temperature, "sure": found.sure, "close": found.close}
 
 
