@@ -144,6 +144,18 @@ def test_now(http_actions: ActionServer, systems: FakeSystems, now: str, respons
         ("a natale", "utter_store_day_closed", "venerdì 25 dicembre"),
         ("il 24/12", "utter_store_day_open", "giovedì 24 dicembre"),
         ("a pasquetta", "utter_store_day_closed", "lunedì 29 marzo"),
+        ("che ore fate l otto dicembre", "utter_store_day_closed", "martedì 8 dicembre"),
+        ("il ventiquattro dicembre", "utter_store_day_open", "giovedì 24 dicembre"),
+        ("l'8 dic", "utter_store_day_closed", "martedì 8 dicembre"),
+        ("il 24.12", "utter_store_day_open", "giovedì 24 dicembre"),
+        ("il 24 siete aperti?", "utter_store_day_open", "martedì 24 novembre"),
+        ("tra tre giorni", "utter_store_day_open", "martedì 24 novembre"),
+        ("fra una settimana", "utter_store_day_open", "sabato 28 novembre"),
+        ("mar pomeriggio", "utter_store_day_open", "martedì 24 novembre"),
+        ("mar 24 nov 9-12", "utter_store_day_open", "martedì 24 novembre"),
+        ("sabato prossimo", "utter_store_day_open", "sabato 28 novembre"),
+        ("are you open on xmas eve", "utter_store_day_open", "giovedì 24 dicembre"),
+        ("dec 24th", "utter_store_day_open", "giovedì 24 dicembre"),
     ],
 )
 def test_another_day(http_actions: ActionServer, systems: FakeSystems, text: str, response: str, day: str) -> None:
@@ -156,6 +168,13 @@ def test_the_reason_in_english(http_actions: ActionServer, systems: FakeSystems)
     told = ask(http_actions, "on December 8th?", "2026-11-21T11:00:00+01:00", language="en")
     assert told.response("utter_store_day_closed")["why"] == " (Immaculate Conception)"
     assert told.response("utter_store_day_closed")["day"] == "Tuesday 8 December"
+
+
+@pytest.mark.parametrize(
+    "text", ["il negozio di via 25 aprile", "aprite alle 10.12?", "ho il 5 giga", "costa 12.12 euro", "may i come"]
+)
+def test_what_is_no_day(actions: ActionServer, text: str) -> None:
+    assert form(actions, text, intent="store_hours", slots={"_place": BARI}).slots["_day"] is None
 
 
 def test_an_unusual_day_ahead_is_mentioned(http_actions: ActionServer, systems: FakeSystems) -> None:
