@@ -40,6 +40,11 @@ _SURE = 0.7
 #: For slots whose answer has a shape of its own: what has not that shape is easily something else.
 _SURE_IF_STRICT = 0.45
 _SURE_OF_PERSON = 0.5
+#: "No aspetta, è …": what follows takes the place of an answer given before.
+CORRECTS = re.compile(
+    r"\b(no|anzi|aspetta|scusa(te|mi)?|sbagliat\w*|volevo dire|intendevo|sorry|wait|actually|i mean\w*|wrong)\b",
+    re.IGNORECASE,
+)
 _NO = re.compile(r"^\W*no+[\s,]*(grazie|thanks|thank you)?\W*$", re.IGNORECASE)
 
 

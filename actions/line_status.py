@@ -10,16 +10,23 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.lines import Incident
-from actions.common import CareAction, can_share_location, text
+from actions.common import CareAction, can_share_location, last_actions, last_answers, text
+from actions.facts import find_phone
 from actions.forms import Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident, start_watch
 from actions.places import Looked, Place, look, narrow, service_of
+from actions.towns import find_town, plain
 
 #: Incidents told in one answer; more would not be read on a phone.
 MOST = 2
 #: More quick replies than this no message may hold (the bot adds one of its own).
 BUTTONS = 8
+#: Words around a place that ask for nothing new.
+AROUND = frozenset(
+    "e ed a ad al in da di per qui qua li la invece anzi allora ma noi me zona cap provincia se vivo abito sono guasto"
+    " and in at what how about for near around instead here".split()
+)
 _NOTIFY = re.compile(
     r"\b(avvis\w+|avvert\w+|fammi sapere|fatemi sapere|dimmelo|scrivimi|notif\w+|let me know|tell me when)\b", re.I
 )
@@ -48,6 +55,17 @@ class LineStatus(CareAction):
         return [*_cleared(), SlotSet("_line_service", service), FollowupAction("line_form")]
 
 
+def follows_a_line(tracker: Tracker) -> bool:
+    """True when words that name only a place or a number ask on about a line told just before: "e a Bologna?"."""
+    told = {"action_line_status", "action_line_status_tell", "fault_form"} & set(last_actions(tracker))
+    if not told or not {"utter_line_which", "utter_what_next"}.isdisjoint(last_answers(tracker)):
+        return False
+    said = text(tracker)
+    town = find_town(said)
+    left = [word for word in plain(said).split() if word not in AROUND]
+    return bool(find_phone(said)) or bool(town and len(left) <= len(town.name.split()))
+
+
 class ValidateLineForm(FormCheck):
     """Asks which line, by whatever name the customer has for it."""
 
@@ -64,7 +82,7 @@ class ValidateLineForm(FormCheck):
         looked = Looked()
         if offered and words.asked and not words.tapped:
             lines = await systems.lines.transit(name=None, kind=None, city=None)
-            looked = narrow(words.text, [line for line in lines if line.ref in offered])
+            looked = await narrow(words.text, [line for line in lines if line.ref in offered], systems)
         if not (looked.place or looked.choices):
             looked = await look(tracker, systems)
         if looked.place:

@@ -29,6 +29,12 @@ _LETTER_A = re.compile(rf"\b{_KIND}\s+(?:linea\s+)?(?P<name>A(?!\w)|a(?=\W*$))")
 _BEHIND = re.compile(rf"\b(?P<name>\d{{1,3}}|{_COLOURS})\s+(?P<kind>metro|tram|bus|line)\b", re.IGNORECASE)
 _ALONE = re.compile(r"\b(?P<name>M[1-5])\b", re.IGNORECASE)
 _ONLY_KIND = re.compile(r"\b(?P<kind>metropolitana|metro|underground|subway|tube|tram|autobus|filobus|bus)\b", re.I)
+#: Nothing but a line's name, as the answer to "which one?": "la rossa", "quella gialla", "la 1", "B".
+_ONLY_NAME = re.compile(
+    rf"\W*(?:(?:la|il|quella|quello|è|e'|the|it'?s|linea|line|numero|number)\s+)*"
+    rf"(?P<name>{_COLOURS}|[ABC]1?|M?\d{{1,3}})(?:\s+(?:line|one))?\W*",
+    re.IGNORECASE,
+)
 _GENERATIONS = {"2G", "3G", "4G", "5G"}
 
 _MOBILE = re.compile(
@@ -109,8 +115,12 @@ def transit_name(words: str) -> tuple[str | None, str | None] | None:
     return (None, _KINDS[kind["kind"].lower()]) if kind else None
 
 
-def narrow(words: str, lines: list[TransitLine]) -> Looked:
-    """Those of several offered lines that an answer such as "quella di Roma" or "il tram" points to."""
+async def narrow(words: str, lines: list[TransitLine], systems: Backends) -> Looked:
+    """Those of several offered lines that an answer such as "quella di Roma", "il tram" or "la rossa" points to."""
+    called = _ONLY_NAME.fullmatch(words)
+    if called:
+        of_name = {line.ref for line in await systems.lines.transit(name=called["name"].upper(), kind=None, city=None)}
+        return _one_of([line for line in lines if line.ref in of_name], None)
     town, kind, named = find_town(words), _ONLY_KIND.search(words), transit_name(words)
     kind_named = _KINDS[kind["kind"].lower()] if kind else None
     if not (town or kind_named) or (named and named[0]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rasa_sdk import Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
@@ -10,7 +12,7 @@ from actions.backends import Backends
 from actions.backends.lines import Fault
 from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
 from actions.facts import find_phone
-from actions.forms import Events, FormCheck, Said, ask
+from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
 from actions.line_status import tell
@@ -23,6 +25,22 @@ SLOTS = ("fault_line", "fault_since", "fault_what", "contact_time")
 LONGEST = 200
 #: While facts are asked in free words, the customer's story sounds like these topics and is still the answer.
 STORY = frozenset({"report_fault", "line_status", "complaint", "greet", "thank"})
+_SPAN = (
+    r"(un|un'|una|due|tre|quattro|cinque|sei|sette|dieci|qualche|alcuni|diversi|parecchi|\d+) ?"
+    r"(minut|or[ae]|giorn|settiman|mes[ei])\w*"
+)
+_DAY = (
+    r"(ieri|oggi|stamattina|stamani|stanotte|stasera|questa (mattina|notte)|(luned|marted|mercoled|gioved|venerd)[iì]"
+    r"|sabato|domenica)( (sera|mattina|pomeriggio|notte|scors[ao]))?"
+)
+_SINCE = r"(yesterday|today|this (morning|afternoon|evening|week)|last (night|week)|\w+day)( (morning|evening))?"
+_FOR = r"(a|an|two|three|four|five|six|several|a few|some|the last|\d+) ?(minute|hour|day|week|month)s?"
+#: What the first message tells of the time is not asked again.
+SINCE = re.compile(
+    rf"\b((da|dal|dalla)( circa| quasi| più di)? ({_DAY}|{_SPAN})|(è|sono|saranno) {_SPAN}|since {_SINCE}"
+    rf"|for (about )?{_FOR})\b",
+    re.IGNORECASE,
+)
 
 
 class ReportFault(CareAction):
@@ -41,9 +59,11 @@ class ReportFault(CareAction):
                 return await tell(looked.place, None, dispatcher, tracker, systems)
         beyond = entity(tracker, "beyond")
         keep = tracker.get_slot("fault_line") if beyond else None
+        since = SINCE.search(words)
         return [
             *_cleared(),
             SlotSet("fault_line", keep),
+            SlotSet("fault_since", since.group() if since else None),
             SlotSet("_fault_beyond", beyond),
             FollowupAction("fault_form"),
         ]
@@ -66,7 +86,7 @@ class ValidateFaultForm(FormCheck):
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
-        if words.asked in (None, "fault_line"):
+        if words.asked in (None, "fault_line") or _other_number(words):
             return await self._read_line(words, dispatcher, tracker, systems)
         tapped = words.data.get(words.asked)
         if tapped:
@@ -142,6 +162,13 @@ class FaultSubmit(CareAction):
         dispatcher.utter_message(response="utter_fault_reported", number=ticket.number, due=due)
         promise(dispatcher, "fault_check", ticket.due, ticket.number, kind="repair")
         return [SlotSet("fault_report", ticket.number), *_cleared()]
+
+
+def _other_number(words: Said) -> bool:
+    """ "No aspetta, è 347…", or a number alone: the line's number is put right while something else is asked."""
+    number = find_phone(words.text)
+    alone = number and not re.search(r"[^\W\d_]{2,}", words.text)
+    return bool(number and not words.tapped and (alone or CORRECTS.search(words.text)))
 
 
 def _cleared() -> Events:

@@ -10,7 +10,7 @@ from stdnum.it import codicefiscale
 from actions.backends import Backends
 from actions.backends.pins import KINDS
 from actions.common import CareAction, hand_off, language, now, promise, turn_id
-from actions.forms import Events, FormCheck, Said
+from actions.forms import CORRECTS, Events, FormCheck, Said
 from actions.when import say_moment
 
 TOPIC = "request_pin"
@@ -25,15 +25,15 @@ KIND_WORDS = (
     ("customer_area", re.compile(r"area|app\b|sito|account|profilo|online|login|website|web\b|accedere|entrare", re.I)),
     ("sim_pin", re.compile(r"\bsim\b|scheda|cellulare|telefon|smartphone|mobile|\bphone", re.I)),
 )
-OTHER = re.compile(
-    r"\b(no|altr[ao]|altra persona|qualcun altro|per (mi[ao]|un|una|l[ao']|conto)|mamma|madre|padre|papà|papa|nonn[aoi]"
+_SOMEBODY = (
+    r"altr[ao]|altra persona|qualcun altro|per (mi[ao]|un|una|l[ao']|conto)|mamma|madre|padre|papà|papa|nonn[aoi]"
     r"|marito|moglie|figli[oa]|zi[ao]|someone else|for my|another|(my|his|her) (mother|father|mum|dad|wife|husband|son)"
-    r"|daughter)\b",
-    re.I,
+    r"|daughter"
 )
-SELF = re.compile(
-    r"\b(s[iì]|io|mi[ao]|me|sono io|intestatari[ao]|certo|esatto|ok|yes|yep|yeah|myself|mine|i am|it'?s me)\b", re.I
-)
+_MYSELF = r"io|me|sono io|intestatari[ao]|myself|mine|i am|it'?s me"
+SOMEBODY, MYSELF = (re.compile(rf"\b({words})\b", re.I) for words in (_SOMEBODY, _MYSELF))
+OTHER = re.compile(rf"\b(no|{_SOMEBODY})\b", re.I)
+SELF = re.compile(rf"\b(s[iì]|mi[ao]|{_MYSELF}|certo|esatto|ok|yes|yep|yeah)\b", re.I)
 
 #: An answer this short is an answer, whatever topic its few words resemble.
 FEW_WORDS = 3
@@ -62,11 +62,13 @@ class PinForm(FormCheck):
             return [SlotSet(slot, value) for slot, value in found.items()]
         if not code and len(words.text.split()) > FEW_WORDS and self._changes_topic(words):
             return None
-        found = {
-            "pin_kind": read_kind(words) if words.asked == "pin_kind" else None,
-            "pin_holder": read_holder(words) if words.asked == "pin_holder" else None,
-            "_fiscal_code": code,
-        }
+        kind = read_kind(words) if words.asked == "pin_kind" or CORRECTS.search(words.text) else None
+        holder = None
+        if words.asked == "pin_holder" and not (kind and not words.tapped):  # "no, volevo il puk" is about the code
+            holder = read_holder(words)
+        elif words.asked == "_fiscal_code" and not code and CORRECTS.search(words.text):
+            holder = "other" if SOMEBODY.search(words.text) else "self" if MYSELF.search(words.text) else None
+        found = {"pin_kind": kind, "pin_holder": holder, "_fiscal_code": code}
         return [SlotSet(slot, value) for slot, value in found.items() if value] or None
 
     def unclear(self, words: Said, dispatcher: CollectingDispatcher) -> None:

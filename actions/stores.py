@@ -16,6 +16,7 @@ from actions.backends import Backends
 from actions.backends.stores import Store
 from actions.common import CareAction, can_share_location, language, last_actions, now, shared_location, text
 from actions.forms import Events, FormCheck, Said
+from actions.line_status import LineStatus, follows_a_line
 from actions.opening import day_of, map_link, next_opening, say_clock, say_hours, say_week, state_at
 from actions.towns import Town, distance_km, find_town, plain
 from actions.when import read_day, say_date, say_day, say_moment
@@ -39,7 +40,10 @@ NOTICE_DAYS = 5
 
 
 class StoreForm(FormCheck):
-    """Finds out where to look. Asks for the town, or the position where the customer's app can share it."""
+    """Finds out where to look. Asks for the town, or the position where the customer's app can share it.
+
+    "E a Bologna?" sounds like a question for a shop, but after an answer about a line it is one about the line.
+    """
 
     topic = "find_store"
     form = "store_form"
@@ -50,6 +54,9 @@ class StoreForm(FormCheck):
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
+        if words.asked is None and not words.tapped and follows_a_line(tracker):
+            told = await LineStatus().answer(dispatcher, tracker, systems)
+            return [*told, SlotSet("_place", None), *self.end()]
         today = now(tracker).date()
         day = _asked_day(words, today)
         place = _place(words, tracker)

@@ -24,11 +24,11 @@ MONTHS = {
 FEASTS: dict[str, tuple[int, int] | int] = {
     "vigilia di natale": (12, 24), "christmas eve": (12, 24), "xmas eve": (12, 24), "vigilia": (12, 24),
     "natale": (12, 25), "christmas": (12, 25), "xmas": (12, 25), "santo stefano": (12, 26), "boxing day": (12, 26),
-    "san silvestro": (12, 31), "new year s eve": (12, 31), "ultimo dell anno": (12, 31), "capodanno": (1, 1), "new year": (1, 1),
-    "befana": (1, 6), "epifania": (1, 6), "epiphany": (1, 6), "liberazione": (4, 25), "festa dei lavoratori": (5, 1),
-    "primo maggio": (5, 1), "labour day": (5, 1), "festa della repubblica": (6, 2), "ferragosto": (8, 15),
-    "ognissanti": (11, 1), "all saints": (11, 1), "tutti i santi": (11, 1), "immacolata": (12, 8),
-    "pasquetta": 1, "lunedi dell angelo": 1, "easter monday": 1, "pasqua": 0, "easter": 0,
+    "san silvestro": (12, 31), "new year s eve": (12, 31), "ultimo dell anno": (12, 31), "capodanno": (1, 1),
+    "new year": (1, 1), "befana": (1, 6), "epifania": (1, 6), "epiphany": (1, 6), "liberazione": (4, 25),
+    "festa dei lavoratori": (5, 1), "primo maggio": (5, 1), "labour day": (5, 1), "festa della repubblica": (6, 2),
+    "ferragosto": (8, 15), "ognissanti": (11, 1), "all saints": (11, 1), "tutti i santi": (11, 1),
+    "immacolata": (12, 8), "pasquetta": 1, "lunedi dell angelo": 1, "easter monday": 1, "pasqua": 0, "easter": 0,
 }  # fmt: skip
 TOMORROW = {"dopodomani": 2, "dopo domani": 2, "day after tomorrow": 2, "domani": 1, "domattina": 1, "tomorrow": 1}
 TODAY = re.compile(r"\b(oggi|stasera|stamattina|stamani|stamane|today|tonight|this (morning|afternoon|evening))\b")

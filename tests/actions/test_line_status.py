@@ -183,3 +183,48 @@ def test_a_broken_system_never_looks_like_a_fixed_incident(http_actions: ActionS
     answer = http_actions.call("action_check_incident", entities={"incident": "INC-7"})
     assert answer.said == [] and answer.custom("handoff") is None
     assert answer.custom("watch_result") == {"subject": "incident:INC-7", "open": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [("la rossa", "milano-metro-1"), ("quella gialla", "milano-metro-3"), ("la 5", "milano-metro-5"),
+     ("M2", "milano-metro-2")],
+)  # fmt: skip
+def test_one_of_the_offered_lines_by_its_colour_or_number(actions: ActionServer, text: str, chosen: str) -> None:
+    offered = {"_line_choices": " ".join(f"milano-metro-{number}" for number in range(1, 6))}
+    # "La rossa" is what customers also say of the modem's light.
+    found = form(actions, text, slots=offered, intent="report_fault", confidence=0.98)
+    assert found.slots["line_place"].startswith(f"transit|{chosen}|")
+
+
+def told_before(action: str, answer: str) -> list[dict[str, Any]]:
+    """A turn in which the state of a line was told."""
+    return [
+        {"event": "user", "text": "giù a Bari?"}, {"event": "action", "name": action},
+        {"event": "bot", "metadata": {"utter_action": answer}},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["e a bologna?", "anzi 40121", "and in Bologna?", "bolgna invece", "e qui a Bologna"])
+def test_a_place_after_a_lines_state_asks_on_about_lines(actions: ActionServer, text: str) -> None:
+    events = told_before("action_line_status", "utter_incident_fixed")
+    told = actions.call("validate_store_form", text=text, intent="find_store", loop="store_form", events=events)
+    assert told.said == ["utter_town_fine"] and told.response("utter_town_fine")["place"] == "Bologna"
+    assert told.ends_form and told.slots["_place"] is None
+    unsure = actions.call("action_not_understood", text=text, events=events)
+    assert unsure.said == ["utter_town_fine"]
+
+
+def test_a_number_after_a_lines_state_asks_on_about_lines(actions: ActionServer) -> None:
+    events = told_before("fault_form", "utter_offer_watch_or_report")
+    told = actions.call("action_not_understood", text="no aspetta, il numero è 3405550182", events=events)
+    assert told.said == ["utter_line_fine"]
+    unknown = actions.call("action_not_understood", text="no aspetta, è 0832 000000", events=events)
+    assert [event["name"] for event in unknown.events if event["event"] == "followup"] == ["line_form"]
+
+
+@pytest.mark.parametrize("text", ["il negozio di bologna?", "orari a bologna", "un negozio a bologna"])
+def test_a_question_for_a_shop_stays_one(actions: ActionServer, text: str) -> None:
+    events = told_before("action_line_status", "utter_incident_fixed")
+    asked = actions.call("validate_store_form", text=text, intent="find_store", loop="store_form", events=events)
+    assert asked.slots["_place"]["name"] == "Bologna"

@@ -129,3 +129,64 @@ def test_orders_over_http(http_actions: ActionServer, systems: FakeSystems) -> N
     assert run(http_actions, "activation_status", GIULIA).said == ["utter_activation_late"]
     systems.on("/orders", (200, {"orders": [{**order, "placed": "ieri"}]}))
     assert run(http_actions, "activation_status", GIULIA).said == ["utter_backend_down"]
+
+
+FREE = {
+    "slots": [
+        {"id": f"{day}-{start}", **{
+            name: f"2026-11-{day}T{hour:02}:00:00+01:00" for name, hour in (("start", start), ("end", start + 3))
+        }}
+        for day in (25, 26, 27)
+        for start in (9, 14)
+    ]
+}  # fmt: skip
+
+
+def wait(server: ActionServer, text: str, **more: Any) -> Answer:
+    """A message while the bot waits for a window. It is Saturday, 21 November 2026."""
+    slots = {"verified_customer": GIULIA, **more.pop("slots", {})}
+    return server.call("validate_move_form", text=text, loop="move_form", asked="_time_slot", slots=slots, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "window"),
+    [
+        ("giovedì mattina", "26-9"), ("gio pomeriggio va bene", "26-14"), ("il 27 alle 15", "27-14"),
+        ("venerdi 9-12", "27-9"), ("mercoledì dopo le 14", "25-14"), ("il primo che hai", "25-9"),
+        ("prima possibile grazie", "25-9"), ("l'ultimo", "27-14"), ("friday afternoon", "27-14"),
+        ("mercoledì 25 novembre prima delle 13", "25-9"), ("dalle 9 alle 12 di venerdì", "27-9"),
+    ],
+)  # fmt: skip
+def test_a_window_is_named_in_words(http_actions: ActionServer, systems: FakeSystems, text: str, window: str) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, FREE))
+    assert wait(http_actions, text, intent="store_hours", confidence=0.93).slots["_time_slot"] == window
+
+
+def test_a_day_that_leaves_several_windows_or_none(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, FREE))
+    several = wait(http_actions, "giovedì")
+    assert [button["title"] for button in several.response("utter_slots_then")["buttons"]] == [
+        "gio 26 nov 9-12", "gio 26 nov 14-17",
+    ]  # fmt: skip
+    none = wait(http_actions, "domenica")
+    assert len(none.response("utter_slots_not_then")["buttons"]) == 6 and none.slots["_time_slot"] is None
+
+
+def test_a_question_about_a_shop_is_none_about_the_visit(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, FREE))
+    assert wait(http_actions, "ma giovedì il negozio è aperto?", intent="store_hours", confidence=0.93).events == []
+    assert wait(http_actions, "mah").said == ["utter__time_slot_unclear"]
+
+
+def test_the_first_offer_is_what_was_asked_for(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, FREE))
+    topic = "technician_appointment"
+    asked = run(http_actions, topic, GIULIA, "posso spostarlo a giovedì?", intent=topic)
+    assert [button["title"] for button in asked.response("utter_slots_offer")["buttons"]] == [
+        "gio 26 nov 9-12", "gio 26 nov 14-17",
+    ]  # fmt: skip
+    assert [event["name"] for event in asked.events if event["event"] == "followup"] == ["move_form"]

@@ -16,6 +16,9 @@ FACTS = {
 }
 
 
+OTHER_LINE = "0655508812"
+
+
 def form(server: ActionServer, text: str, asked: str | None, **more: Any) -> Answer:
     return server.call("validate_fault_form", text=text, loop="fault_form", asked=asked, **more)
 
@@ -106,3 +109,32 @@ def test_a_report_over_http_carries_the_key_and_is_sent_once(http_actions: Actio
     systems.on("/fault-reports", (500, {}))
     failed = http_actions.call("action_fault_submit", slots=FACTS, metadata={"turn_id": "t-4"})
     assert failed.said == ["utter_backend_down"] and len(systems.asked) == 1
+
+
+def test_what_the_first_message_tells_of_the_time_is_not_asked_again(actions: ActionServer) -> None:
+    for text, since in (
+        ("nn mi va internet da ieri sera", "da ieri sera"), ("muto, sono tre giorni che chiamo", "sono tre giorni"),
+        ("my line is dead since this morning", "since this morning"), ("it's been down for 3 days", "for 3 days"),
+        ("internet non va da casa", None),
+    ):  # fmt: skip
+        opened = actions.call("action_report_fault", text=text, intent="report_fault")
+        assert opened.slots["fault_since"] == since, text
+    told = {"fault_since": "da ieri sera"}
+    assert form(actions, OTHER_LINE, "fault_line", slots=told).slots["requested_slot"] == "fault_what"
+
+
+@pytest.mark.parametrize("asked", ["fault_since", "fault_what", "contact_time"])
+def test_the_number_may_be_put_right_while_something_else_is_asked(actions: ActionServer, asked: str) -> None:
+    slots = {"fault_line": "0815554421", "fault_since": "oggi", "fault_what": "muto"}
+    slots = dict(list(slots.items())[: ("fault_line", "fault_since", "fault_what", "contact_time").index(asked)])
+    right = form(actions, f"no aspetta, è {OTHER_LINE}", asked, slots=slots)
+    assert right.slots["fault_line"] == OTHER_LINE and right.slots["requested_slot"] == asked
+    assert right.said == [f"utter_question_{asked}"]
+    unknown = form(actions, "scusa il numero giusto è 347 1234567", asked, slots=slots)
+    assert unknown.said == ["utter_fault_line_unknown"] and unknown.slots["requested_slot"] == "fault_line"
+
+
+def test_a_number_to_call_back_is_no_other_line(actions: ActionServer) -> None:
+    slots = {"fault_line": "0815554421", "fault_since": "oggi", "fault_what": "muto"}
+    said = form(actions, "chiamatemi la sera al 340 5550182", "contact_time", slots=slots)
+    assert said.slots["contact_time"] == "chiamatemi la sera al 340 5550182" and "fault_line" not in said.slots

@@ -126,3 +126,13 @@ def test_no_contract_under_this_code(actions: ActionServer) -> None:
 def test_nothing_is_requested_when_the_form_ended_before(actions: ActionServer) -> None:
     silent = actions.call("action_request_pin", slots={"pin_kind": "sim_pin"})
     assert silent.responses == [] and "pin_request" not in silent.slots
+
+
+def test_an_answer_given_before_may_be_put_right(actions: ActionServer) -> None:
+    slots = {"pin_kind": "sim_pin"}
+    kind = form(actions, "no scusa, volevo il puk", "pin_holder", slots=slots)
+    assert kind.slots["pin_kind"] == "sim_puk" and "pin_holder" not in kind.slots
+    assert kind.said == ["utter_question_pin_holder"]
+    holder = form(actions, "aspetta, è intestato a mio marito", "_fiscal_code", slots={**slots, "pin_holder": "self"})
+    assert holder.slots["pin_holder"] == "other" and holder.said == ["utter_question__fiscal_code"]
+    assert form(actions, "no", "pin_holder", slots=slots).slots["pin_holder"] == "other"

@@ -1,0 +1,165 @@
+"""Moving the technician's visit: free windows to tap, or to name ("giovedì mattina", "il primo che hai")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import FollowupAction, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.backends import Backends
+from actions.backends.orders import Appointment, TimeSlot
+from actions.common import CareAction, entity, intent, language, now, promise, text, turn_id
+from actions.forms import Events, FormCheck, Said, ask
+from actions.identity import need_identity
+from actions.when import DAYS, MONTHS, say_day
+from actions.wishes import fitting
+
+TOPIC = "technician_appointment"
+#: Windows in one message: the bot adds a button of its own.
+MOST = 7
+
+
+class MoveForm(FormCheck):
+    """Waits for the window while the buttons are before the customer's eyes."""
+
+    form = "move_form"
+    topic = TOPIC
+    slots = ("_time_slot",)
+    strict = frozenset(slots)
+    keeps = {"_time_slot": frozenset({TOPIC})}
+
+    async def read(
+        self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events | None:
+        if words.asked is None:  # `offer` has just spoken
+            return [ask("_time_slot")]
+        if words.tapped:
+            tapped = words.data.get("time_slot")
+            return [SlotSet("_time_slot", str(tapped))] if tapped else None
+        visit = await _visit(tracker, systems)
+        slots = await systems.orders.free_slots(visit.id) if visit else []
+        left = fitting(words.text, slots, now(tracker).date())
+        if left is None:
+            return None
+        if len(left) == 1:
+            return [SlotSet("_time_slot", left[0].id)]
+        _say_slots(left or slots, dispatcher, tracker, response="utter_slots_then" if left else "utter_slots_not_then")
+        return [SlotSet("_time_slot", None), ask("_time_slot")]
+
+    async def question(
+        self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> None:
+        visit = await _visit(tracker, systems)
+        if visit:
+            slots = await systems.orders.free_slots(visit.id)
+            _say_slots(slots, dispatcher, tracker, response="utter_slots_offer", **facts(visit, tracker))
+
+    def end(self) -> Events:
+        return [*super().end(), SlotSet("_time_slot", None)]
+
+
+class MoveAppointment(CareAction):
+    """The tap on "Sposta": free windows as quick replies."""
+
+    topic = "technician_appointment"
+
+    def name(self) -> str:
+        return "action_move_appointment"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        if asking := need_identity(tracker, self.topic):
+            return [SlotSet("_move_wanted", True), *asking]
+        visits = await systems.orders.appointments(tracker.get_slot("verified_customer"))
+        if not visits:
+            dispatcher.utter_message(response="utter_appointment_none")
+        elif not visits[0].movable:
+            dispatcher.utter_message(response="utter_appointment_near", **facts(visits[0], tracker))
+        else:
+            return await offer(visits[0], dispatcher, tracker, systems)
+        return []
+
+
+class BookSlot(CareAction):
+    """The tap on a window: moves the visit, once."""
+
+    topic = "technician_appointment"
+
+    def name(self) -> str:
+        return "action_book_slot"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        chosen = entity(tracker, "time_slot") or tracker.get_slot("_time_slot")
+        if asking := need_identity(tracker, "book_slot"):
+            return [SlotSet("_time_slot", chosen), *asking]
+        done: Events = [SlotSet("_time_slot", None)]
+        # Whose visit it is comes from the register, never from the tap: a tap can be old, or someone else's.
+        visits = await systems.orders.appointments(tracker.get_slot("verified_customer"))
+        if not visits or not visits[0].movable:
+            dispatcher.utter_message(response="utter_appointment_none")
+            return done
+        moved = await systems.orders.move(visits[0].id, str(chosen), idempotency_key=turn_id(tracker))
+        if moved is None:
+            dispatcher.utter_message(response="utter_slot_taken")
+            return [*done, *await offer(visits[0], dispatcher, tracker, systems)]
+        dispatcher.utter_message(response="utter_appointment_moved", **facts(moved, tracker))
+        promise_visit(moved, dispatcher)
+        return [*done, SlotSet("appointment", f"{moved.id} {moved.start:%d/%m %H:%M}")]
+
+
+async def offer(
+    visit: Appointment, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+) -> Events:
+    """Free windows as quick replies, those first that the message asks for; then wait for a tap or a day in words."""
+    slots = await systems.orders.free_slots(visit.id)
+    if not slots:
+        dispatcher.utter_message(response="utter_slots_none", **facts(visit, tracker))
+        return []
+    # After an identity check the latest message is a code or a birth date, not a wish.
+    wished = fitting(text(tracker), slots, now(tracker).date()) if intent(tracker)[0] == TOPIC else None
+    _say_slots(wished or slots, dispatcher, tracker, response="utter_slots_offer", **facts(visit, tracker))
+    return [SlotSet("_time_slot", None), FollowupAction("move_form")]
+
+
+def _say_slots(
+    slots: Sequence[TimeSlot], dispatcher: CollectingDispatcher, tracker: Tracker, *, response: str, **told: str
+) -> None:
+    buttons = [
+        {
+            "title": short_slot(slot.start, slot.end, language(tracker)),
+            "payload": f'/book_slot{{"time_slot": "{slot.id}"}}',
+        }
+        for slot in slots[:MOST]
+    ]
+    dispatcher.utter_message(response=response, buttons=buttons, **told)
+
+
+async def _visit(tracker: Tracker, systems: Backends) -> Appointment | None:
+    """The customer's own next visit, if it can be moved."""
+    visits = await systems.orders.appointments(str(tracker.get_slot("verified_customer")))
+    return visits[0] if visits and visits[0].movable else None
+
+
+def short_slot(start: datetime, end: datetime, lang: str) -> str:
+    """A window that fits a quick reply of 20 characters: "mar 24 nov 9-12"."""
+    weekday, month = DAYS[lang][start.weekday()][:3], MONTHS[lang][start.month - 1][:3]
+    return f"{weekday} {start.day} {month} {start.hour}-{end.hour}"
+
+
+def promise_visit(visit: Appointment, dispatcher: CollectingDispatcher) -> None:
+    """Its end is when it has happened, or has not."""
+    promise(dispatcher, "visit", visit.end, visit.id, kind="appointment")
+
+
+def facts(visit: Appointment, tracker: Tracker) -> dict[str, str]:
+    """What the answers about a visit may say of it."""
+    lang = language(tracker)
+    return {
+        "day": say_day(visit.start.date(), now(tracker).date(), lang),
+        "from_hour": f"{visit.start:%-H:%M}",
+        "to_hour": f"{visit.end:%-H:%M}",
+        "address": visit.address,
+        "technician": visit.technician or ("a technician" if lang == "en" else "un tecnico"),
+    }
