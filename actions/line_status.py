@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.lines import Incident
-from actions.common import CareAction, can_share_location, last_actions, last_answers, text
+from actions.common import CareAction, can_share_location, last_answers, text
 from actions.facts import find_phone
 from actions.forms import Events, FormCheck, Said, ask
 from actions.identity import own_lines
@@ -22,6 +22,8 @@ from actions.towns import find_town, plain
 MOST = 2
 #: More quick replies than this no message may hold (the bot adds one of its own).
 BUTTONS = 8
+#: Answers that tell the state of a line.
+TOLD = ("utter_incident", "utter_town_fine", "utter_line_fine", "utter_own_lines_fine", "utter_transit_fine")
 #: Words around a place that ask for nothing new.
 AROUND = frozenset(
     "e ed a ad al in da di per qui qua li la invece anzi allora ma noi me zona cap provincia se vivo abito sono guasto"
@@ -57,8 +59,7 @@ class LineStatus(CareAction):
 
 def follows_a_line(tracker: Tracker) -> bool:
     """True when words that name only a place or a number ask on about a line told just before: "e a Bologna?"."""
-    told = {"action_line_status", "action_line_status_tell", "fault_form"} & set(last_actions(tracker))
-    if not told or not {"utter_line_which", "utter_what_next"}.isdisjoint(last_answers(tracker)):
+    if not any(answer.startswith(TOLD) for answer in last_answers(tracker)):
         return False
     said = text(tracker)
     town = find_town(said)

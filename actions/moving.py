@@ -83,7 +83,7 @@ class MoveAppointment(CareAction):
 
 
 class BookSlot(CareAction):
-    """The tap on a window: moves the visit, once."""
+    """The tap on a window, or its name: moves the visit, once."""
 
     topic = "technician_appointment"
 
@@ -92,6 +92,8 @@ class BookSlot(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         chosen = entity(tracker, "time_slot") or tracker.get_slot("_time_slot")
+        if not chosen:  # the form was left
+            return []
         if asking := need_identity(tracker, "book_slot"):
             return [SlotSet("_time_slot", chosen), *asking]
         done: Events = [SlotSet("_time_slot", None)]

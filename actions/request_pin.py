@@ -32,6 +32,7 @@ _SOMEBODY = (
 )
 _MYSELF = r"io|me|sono io|intestatari[ao]|myself|mine|i am|it'?s me"
 SOMEBODY, MYSELF = (re.compile(rf"\b({words})\b", re.I) for words in (_SOMEBODY, _MYSELF))
+PUTS_RIGHT = re.compile(rf"{CORRECTS.pattern}|\bintestat[oa]\b|\bin (my|her|his) name\b", re.I)
 OTHER = re.compile(rf"\b(no|{_SOMEBODY})\b", re.I)
 SELF = re.compile(rf"\b(s[iì]|mi[ao]|{_MYSELF}|certo|esatto|ok|yes|yep|yeah)\b", re.I)
 
@@ -66,8 +67,10 @@ class PinForm(FormCheck):
         holder = None
         if words.asked == "pin_holder" and not (kind and not words.tapped):  # "no, volevo il puk" is about the code
             holder = read_holder(words)
-        elif words.asked == "_fiscal_code" and not code and CORRECTS.search(words.text):
+        elif words.asked == "_fiscal_code" and not code and PUTS_RIGHT.search(words.text):
             holder = "other" if SOMEBODY.search(words.text) else "self" if MYSELF.search(words.text) else None
+        if not (kind or code or holder == "other" and SOMEBODY.search(words.text)) and _other_code(words):
+            return [SlotSet("pin_kind", None)]
         found = {"pin_kind": kind, "pin_holder": holder, "_fiscal_code": code}
         return [SlotSet(slot, value) for slot, value in found.items() if value] or None
 
@@ -126,6 +129,11 @@ def read_kind(words: Said) -> str | None:
     if words.tapped:
         return None
     return next((kind for kind, pattern in KIND_WORDS if pattern.search(words.text)), None)
+
+
+def _other_code(words: Said) -> bool:
+    """ "No aspetta, il pin": which one must be asked again."""
+    return words.asked == "pin_holder" and not words.tapped and words.intent == TOPIC and words.confidence >= 0.7
 
 
 def read_holder(words: Said) -> str | None:

@@ -162,3 +162,35 @@ async def test_a_form_survives_a_long_conversation(talk: Conversation) -> None:
         assert ASK_CODE in words(await talk.say("sei un bot?"))
     assert ASK_FACT in words(await talk.say("VL-104233"))
     assert "Giulia" in words(await talk.say("0147"))
+
+
+async def test_the_visit_is_moved_to_a_day_in_words(talk: Conversation) -> None:
+    await talk.say("posso spostare il tecnico?")
+    offer = await talk.say("VL-104233 0147")
+    day, month, hours = offer.replies[-1].quick_replies[-1].title.split()[1:]
+    moved = await talk.say(f"il {day} {month} {hours}")
+    assert f" {day} " in words(moved) and moved.promises
+    # The offer is over: what comes next is a new message.
+    assert "Bari" in words(await talk.say("a che ora apre il negozio di bari?"))
+
+
+async def test_who_can_take_no_day_gets_a_person_and_keeps_the_visit(talk: Conversation) -> None:
+    await talk.say("posso spostare il tecnico?")
+    await talk.say("VL-104233 0147")
+    assert "giovedì mattina" in words(await talk.say("boh"))
+    last = await talk.say("mah, non saprei")
+    assert last.handoff and not last.promises and len(last.replies) == 1
+
+
+async def test_a_line_then_another_town_then_a_shop(talk: Conversation) -> None:
+    assert "Poggiofranco" in words(await talk.say("la linea è giù a bari?"))
+    assert "A Bologna adesso non risultano guasti" in words(await talk.say("e a bologna?"))
+    assert "A Firenze adesso non risultano guasti" in words(await talk.say("anzi a firenze"))
+    assert "Vivalinea Firenze" in words(await talk.say("e il negozio di firenze dov'è?"))
+
+
+async def test_a_number_is_put_right_in_the_middle_of_a_fault(talk: Conversation) -> None:
+    assert "Qual è il numero" in words(await talk.say("nn mi va internet da ieri sera"))
+    assert "Cosa succede" in words(await talk.say("055 555 3107"))  # since when was told already
+    turn = await talk.say("no aspetta, è 0655508812")
+    assert "Cosa succede" in words(turn) and turn.slots["fault_line"] == "0655508812"

@@ -207,7 +207,7 @@ def told_before(action: str, answer: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("text", ["e a bologna?", "anzi 40121", "and in Bologna?", "bolgna invece", "e qui a Bologna"])
 def test_a_place_after_a_lines_state_asks_on_about_lines(actions: ActionServer, text: str) -> None:
-    events = told_before("action_line_status", "utter_incident_fixed")
+    events = told_before("action_store", "utter_town_fine")
     told = actions.call("validate_store_form", text=text, intent="find_store", loop="store_form", events=events)
     assert told.said == ["utter_town_fine"] and told.response("utter_town_fine")["place"] == "Bologna"
     assert told.ends_form and told.slots["_place"] is None
@@ -216,7 +216,7 @@ def test_a_place_after_a_lines_state_asks_on_about_lines(actions: ActionServer, 
 
 
 def test_a_number_after_a_lines_state_asks_on_about_lines(actions: ActionServer) -> None:
-    events = told_before("fault_form", "utter_offer_watch_or_report")
+    events = told_before("fault_form", "utter_incident_fixed")
     told = actions.call("action_not_understood", text="no aspetta, il numero è 3405550182", events=events)
     assert told.said == ["utter_line_fine"]
     unknown = actions.call("action_not_understood", text="no aspetta, è 0832 000000", events=events)

@@ -190,3 +190,10 @@ def test_the_first_offer_is_what_was_asked_for(http_actions: ActionServer, syste
         "gio 26 nov 9-12", "gio 26 nov 14-17",
     ]  # fmt: skip
     assert [event["name"] for event in asked.events if event["event"] == "followup"] == ["move_form"]
+
+
+def test_who_leaves_the_offer_keeps_the_visit(actions: ActionServer) -> None:
+    assert wait(actions, "lascia stare").said == ["utter_cancelled"]
+    last = wait(actions, "niente di questi", slots={"_form_misses": 1})
+    assert (last.custom("handoff") or {})["note"] == "form_unanswered"
+    assert run(actions, "book_slot", GIULIA, "niente di questi").responses == []

@@ -135,4 +135,8 @@ def test_an_answer_given_before_may_be_put_right(actions: ActionServer) -> None:
     assert kind.said == ["utter_question_pin_holder"]
     holder = form(actions, "aspetta, è intestato a mio marito", "_fiscal_code", slots={**slots, "pin_holder": "self"})
     assert holder.slots["pin_holder"] == "other" and holder.said == ["utter_question__fiscal_code"]
+    again = form(actions, "no aspetta il pin", "pin_holder", slots={"pin_kind": "sim_puk"}, intent="request_pin")
+    assert again.slots["pin_kind"] is None and again.said == ["utter_question_pin_kind"]
+    mine = form(actions, "è intestato a me", "_fiscal_code", slots={**slots, "pin_holder": "other"})
+    assert mine.slots["pin_holder"] == "self"
     assert form(actions, "no", "pin_holder", slots=slots).slots["pin_holder"] == "other"
