@@ -23,7 +23,7 @@ MOST = 2
 #: More quick replies than this no message may hold (the bot adds one of its own).
 BUTTONS = 8
 #: Answers that tell the state of a line.
-TOLD = ("utter_incident", "utter_town_fine", "utter_line_fine", "utter_own_lines_fine", "utter_transit_fine")
+TOLD = ("incident", "town_fine", "line_fine", "own_lines_fine", "transit_fine")
 #: Words around a place that ask for nothing new.
 AROUND = frozenset(
     "e ed a ad al in da di per qui qua li la invece anzi allora ma noi me zona cap provincia se vivo abito sono guasto"
@@ -59,7 +59,7 @@ class LineStatus(CareAction):
 
 def follows_a_line(tracker: Tracker) -> bool:
     """True when words that name only a place or a number ask on about a line told just before: "e a Bologna?"."""
-    if not any(answer.startswith(TOLD) for answer in last_answers(tracker)):
+    if not any(answer.removeprefix("utter_").startswith(TOLD) for answer in last_answers(tracker)):
         return False
     said = text(tracker)
     town = find_town(said)

@@ -199,8 +199,8 @@ def _add_domain(content: Content, source: Source) -> None:
         for number, entry in enumerate(source.data.get(kind) or []):
             for name in entry if isinstance(entry, dict) else [str(entry)]:
                 if kind == "intents" and name in found:
-                    values = {"intent": name, "other": found[name][0].name}
-                    content.repeated.append(source.mistake("intent_twice", kind, number, **values))
+                    other = found[name][0].name
+                    content.repeated.append(source.mistake("intent_twice", kind, number, intent=name, other=other))
                     continue
                 found[name] = (source, source.document.line(kind, number))
     content.slots.update(source.data.get("slots") or {})
