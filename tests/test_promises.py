@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ from sqlalchemy import Connection
 
 from bot.flow import handoff, promise_life, promises
 from bot.flow.promise_life import promises_due
-from bot.model.dialogue import PromiseMade
+from bot.model.dialogue import HandoffRequest, PromiseMade
 from bot.model.errors import Refused
 from bot.model.promises import promised
 from bot.model.replies import Reply
 from bot.model.states import Outcome, Status
 from bot.model.team import Team
+from bot.store import agents
 from bot.store.database import Database
 from bot.store.migrate import _config, migrate
-from bot.store.tables import promise_changes
+from bot.store.tables import live, promise_changes
 from bot.store.tables import promises as table
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor, png
 from tests.flow_support import TUESDAY, World, turn, with_abilities, world
@@ -187,8 +189,23 @@ async def test_a_promise_survives_the_customers_messages_the_queue_the_bot_and_a
     assert again.platform.texts()[-1].startswith("Ti avevamo detto: «La richiamo domani mattina.»")
 
 
+async def warned(flow: World) -> list[str]:
+    """Whose open desks hear of it at once."""
+    return sorted(row.kind for row in await flow.rows(live) if row.kind.startswith("warn:"))
+
+
+async def test_nobody_s_promise_is_told_late_in_words_that_one_would_say(flow: World) -> None:
+    made = PromiseMade("il PIN", flow.clock() + timedelta(hours=1), "", "line")
+    flow.engine.script = [turn("Arriva.", promises=(made,))]
+    await flow.writes("il PIN?")
+    flow.clock.passes(hours=1)
+    (late,) = await sweeps(flow)
+    assert "L'ho già segnalato a chi se ne occupa" in late
+
+
 async def test_the_owner_is_warned_the_lead_sees_it_the_customer_is_told_and_asked(flow: World) -> None:
-    anna = await taken(flow)
+    anna, lea = await taken(flow), await flow.agent("Lea L.")
+    await flow.db.write(lambda c: agents.change(c, lea.id, role="lead"))
     made = await promises_made(flow, anna)
     await flow.does(handoff.give_back, anna)
     await flow.delivers()
@@ -197,12 +214,14 @@ async def test_the_owner_is_warned_the_lead_sees_it_the_customer_is_told_and_ask
     for _ in range(2):
         assert await sweeps(flow) == []
     assert await flow.said("system") == [f"promise_soon: {WORDS}"]
+    assert await warned(flow) == [f"warn:{anna.id}"]
     flow.clock.now = TOMORROW_13
     await flow.writes("ciao")  # the platform's window is open
     late = await sweeps(flow)
     assert len(late) == 1 and "Anna K." in late[0] and "oggi alle 13:00" in late[0]
     assert flow.buttons() == ["Parla con noi"] and await sweeps(flow) == []
     assert await flow.said("system") == [f"promise_soon: {WORDS}", f"promise_due: {WORDS}"]
+    assert await warned(flow) == [f"warn:{anna.id}", f"warn:{anna.id}", f"warn:{lea.id}"]
     flow.clock.passes(hours=2)
     assert await sweeps(flow) == [flow.text("promise_question", what=f"«{WORDS}»")]
     assert flow.buttons() == ["Sì, è successo", NO] and await sweeps(flow) == []
@@ -529,3 +548,18 @@ async def test_the_board_shows_a_lead_everything_and_an_agent_their_own(desk: De
     assert "promise_not_yours" in (await bruno.posts("/desk/promises/1/kept")).goes_to
     assert (await lead.posts("/desk/promises/1/kept", {"back": "board"})).goes_to == "/desk/promises"
     assert (await desk.visitor().opens("/desk/promises")).goes_to.startswith("/desk/login")
+
+
+async def test_whether_anybody_is_there_that_day_is_asked_of_the_team_that_has_the_case(desk: DeskWorld) -> None:
+    anna = await desk.agent()
+    by_team = []
+    for topic in ("report_fault", "store_hours"):  # the technicians are there on Tuesdays only
+        wanted = HandoffRequest("asked", topic)
+        desk.flow.engine.script = [replace(turn("Va bene."), handoff=wanted)]
+        await desk.flow.writes("una persona", topic)
+        found = await desk.flow.conversation(topic)
+        assert found
+        await anna.opens(f"/desk/c/{found.id}")
+        hint = await anna.posts(f"/desk/c/{found.id}/promise", {"text": "La richiamo domani alle 10."})
+        by_team.append("Quel giorno la squadra non c&#39;è." in hint.text)
+    assert by_team == [True, False]

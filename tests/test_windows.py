@@ -225,6 +225,24 @@ async def test_closing_is_one_s_own_and_the_queue_s_and_everyone_s_for_a_lead(tw
         assert ("Rosa" in (await visitor.opens("/desk?tab=closing")).text) == seen, role
 
 
+async def test_a_promise_to_a_customer_of_the_bot_is_closing_for_who_owes_it_and_a_lead(two_ends: DeskWorld) -> None:
+    desk = two_ends
+    for chat, name in (("1", "Rosa"), ("2", "Marta")):
+        await desk.flow.writes("ciao", chat, sender={"name": name})
+    await promise(desk.flow, 1, "1")
+    await passes(desk.flow, hours=20)
+    anna, bea = await desk.agent(), await desk.agent("bea", "Bea B.")
+    lea = await desk.agent("lea", "Lea Lorenz", "lead")
+    assert "In chiusura" not in (await lea.opens("/desk")).text
+    await passes(desk.flow, hours=2)
+    for visitor, seen in ((anna, True), (bea, False), (lea, True)):
+        page = (await visitor.opens("/desk?tab=closing")).text
+        assert ("In chiusura: 1" in page, "Rosa" in page, "Marta" in page) == (seen, seen, False)
+        assert ('data-until="2026-11-25T10:00:00+00:00">2 h</time>' in page) == seen
+    await anna.posts("/desk/promises/1/kept")
+    assert "In chiusura" not in (await anna.opens("/desk")).text
+
+
 async def test_where_there_is_no_window_nothing_is_shown(desk: DeskWorld) -> None:
     conversation = await desk.asks()
     desk.flow.clock.passes(days=10)

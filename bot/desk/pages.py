@@ -57,7 +57,8 @@ async def conversation(look: Look) -> web.StreamResponse:
 def _screen(look: Look, data: dict[str, Any]) -> web.Response:
     listed = data["listed"].rows
     if _tab(look) == lists_.CLOSING and not data["query"]:
-        listed = [row for row in listed if row.status in _OPEN]  # not those that were closed since they were found
+        # not those that were closed since they were found
+        listed = [row for row in listed if row.status in _OPEN or row.id in data["promised"]]
     shown = {
         **data,
         "rows": [_row(look, row, data) for row in listed],

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Row
 
 from bot.desk.look import Look, wants_json
 from bot.flow import promises
-from bot.model.due import is_closed
 from bot.model.errors import Refused
 from bot.model.promises import Promised
 from bot.model.roles import OVERSEERS
@@ -53,12 +52,11 @@ def shown(look: Look, made: Sequence[Promised], *, held: bool) -> str:
 
 def hint_values(look: Look, made: Sequence[Promised]) -> dict[str, Any]:
     """What the hint's template needs."""
-    team = look.way.team
     first = made[0].due if made else None
     return {
         "made": made,
-        "due": f"{first.astimezone(team.zone):%Y-%m-%dT%H:%M}" if first else "",
-        "closed": bool(first and is_closed(first, team)),
+        "due": f"{first.astimezone(look.way.team.zone):%Y-%m-%dT%H:%M}" if first else "",
+        "closed": bool(made and made[0].closed),
     }
 
 

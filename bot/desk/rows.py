@@ -85,7 +85,7 @@ def _view(
         "since": since or row.last_message_at,
         "pressing": waiting and since is not None and w.now - since > timedelta(minutes=15),
         "window": window_view(channel, row.last_customer_at, w.now)
-        if row.status in ("waiting", "agent")
+        if promise or row.status in ("waiting", "agent")
         else None,
         "marks": [mark for mark in WORTH if mark in (row.marks or ())] if row.status in ("waiting", "agent") else [],
         "aim": aim,

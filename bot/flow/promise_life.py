@@ -24,6 +24,7 @@ from bot.model.promise_times import WARN_AT_MOST, soon
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Status
 from bot.model.team import when
+from bot.store import agents, conversations
 from bot.store import promises as store
 from bot.store.promise_checks import NOT_YET
 
@@ -100,11 +101,14 @@ def _warn(connection: Connection, way: Way, promise: Row[Any], now: datetime) ->
     store.mark(connection, promise, "warned", now)
     if promise.owner_id:
         line(connection, promise, "promise_soon", now)
+        conversations.tell(connection, promise.conversation_id, f"warn:{promise.owner_id}", now)
 
 
 def _escalate(connection: Connection, way: Way, promise: Row[Any], now: datetime) -> None:
     store.mark(connection, promise, "escalated", now)
     line(connection, promise, "promise_due", now)
+    for person in {promise.owner_id, *agents.overseers(connection)} - {None}:
+        conversations.tell(connection, promise.conversation_id, f"warn:{person}", now)
 
 
 def _count_as_broken(connection: Connection, way: Way, promise: Row[Any], now: datetime) -> None:
@@ -123,7 +127,7 @@ def _say_late(connection: Connection, way: Way, promise: Row[Any], now: datetime
         task(connection, way, conversation, promise, now)
         return
     language, zone = conversation.language, way.team.zone
-    who = promise.owner_name or way.team.name[language]
+    who = promise.owner_name or way.texts.say("promise_colleagues", language)
     text = way.texts.say(
         "promise_late", language, what=named(way, promise, language), who=who,
         when=when(promise.due_at.astimezone(zone), now, language),

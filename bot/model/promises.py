@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.model import promise_words as words
-from bot.model.due import Hours, due_of
+from bot.model.due import Hours, due_of, is_closed
 
 LONGEST = 8000  # characters looked at
 KINDS = ("call", "answer", "visit", "delivery", "refund", "line", "pin", "repair", "appointment", "privacy", "other")
@@ -38,6 +38,7 @@ class Promised:
     by: str
     confidence: float
     words: str
+    closed: bool = False  # the team is not there on that day
 
 
 def promised(text: str, now: datetime, hours: Hours) -> list[Promised]:
@@ -62,7 +63,7 @@ def _in_sentence(sentence: str, now: datetime, hours: Hours) -> Promised | None:
             continue
         due = due_of(clause.plain, now, hours) or _beside(clauses, number, now, hours)
         if due or clause.vague:
-            return _as_promise(sentence, clause, due)
+            return _as_promise(sentence, clause, due, hours)
     return None
 
 
@@ -108,9 +109,10 @@ def _bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
-def _as_promise(sentence: str, clause: _Clause, due: datetime | None) -> Promised:
+def _as_promise(sentence: str, clause: _Clause, due: datetime | None, hours: Hours) -> Promised:
     text = sentence.strip()
     plain = _bare(text.lower())
     kind = next((kind for kind, pattern in words.KINDS if re.search(pattern, plain)), "other")
     confidence = 0.5 if due is None else 0.95 if clause.vague else 0.75
-    return Promised(text[:300], due, kind, "agent" if clause.mine else "company", confidence, text)
+    by, closed = "agent" if clause.mine else "company", due is not None and is_closed(due, hours)
+    return Promised(text[:300], due, kind, by, confidence, text, closed)

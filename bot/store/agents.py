@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from bot.model.roles import OVERSEERS
 from bot.store.conversations import tell
 from bot.store.events import insert_new
 from bot.store.tables import agents, handles, sessions
@@ -69,6 +70,12 @@ def by_login(connection: Connection, login: str) -> Row[Any] | None:
     return connection.execute(
         select(agents.c.id, agents.c.password_hash, agents.c.active).where(agents.c.login == login)
     ).first()
+
+
+def overseers(connection: Connection) -> list[int]:
+    """Who looks after what others do."""
+    query = select(agents.c.id).where(agents.c.role.in_(OVERSEERS), agents.c.active)
+    return list(connection.execute(query.order_by(agents.c.id)).scalars())
 
 
 def picture(connection: Connection, agent_id: int) -> bytes | None:

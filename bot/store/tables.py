@@ -60,6 +60,7 @@ _LEADS = text("lead_since IS NOT NULL")
 _HELD = text("agent_id IS NOT NULL")
 _WAITS = text("counts_since IS NOT NULL")
 _UNDER_WAY = text("status IN ('waiting', 'agent')")
+_WARNED = text("ends_warned > 0 AND status IN ('bot', 'closed')")
 _RUNNING = text("ended_at IS NULL")
 _LOST = text("state = 'failed' AND answer AND lost_at IS NULL")  # nobody knows yet
 _OPEN = text("state IN ('pending', 'sending', 'later', 'ambiguous')")
@@ -158,6 +159,9 @@ conversations = Table(
     UniqueConstraint("channel", "chat"),
     Index("ix_conversations_status_last", "status", "last_message_at"),
     Index("ix_conversations_held", "agent_id", sqlite_where=_HELD, postgresql_where=_HELD),
+    Index(
+        "ix_conversations_warned", "channel", "last_customer_at", sqlite_where=_WARNED, postgresql_where=_WARNED
+    ),
     Index(
         "ix_conversations_window",
         "channel",

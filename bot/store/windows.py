@@ -7,7 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, func, or_, select, text, union
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Subquery,
+    TextClause,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    union,
+    union_all,
+)
 
 from bot.model.states import Status
 from bot.store.promises import OPEN, OWNER_ID
@@ -16,6 +32,7 @@ from bot.store.tables import Time, cases, conversations, promises
 _c = conversations.c
 #: In the words of the index: with a parameter in their place it would not be used.
 _UNDER_WAY = text("conversations.status IN ('waiting', 'agent')")
+_WARNED = text("conversations.ends_warned > 0 AND conversations.status IN ('bot', 'closed')")
 
 
 @dataclass(frozen=True)
@@ -52,7 +69,8 @@ def whom(connection: Connection, conversation: Row[Any]) -> set[int]:
 
 
 def closing(connection: Connection, where: Sequence[Closing], agent_id: int | None, *, limit: int = 100) -> list[int]:
-    """Ids of conversations with an open case that are closing, the soonest first, up to `limit` of each kind.
+    """Ids of conversations that are closing, the soonest first, up to `limit` of each kind: with an open case, or with
+    a promise that somebody looks after and of whose end they were warned.
 
     Of everyone, or (`agent_id`) of one person and the queue.
     """
@@ -78,15 +96,33 @@ def _values(one: Closing, agent_id: int | None, limit: int) -> dict[str, Any]:
 
 
 _me = bindparam("me", type_=Integer)
+_most = bindparam("most", type_=Integer)
 _helped = select(func.count()).where(cases.c.id == _c.case_id, cases.c.helper_id == _me).scalar_subquery()
-_EVERYONE_S = (
-    select(_c.id, _c.last_customer_at)
-    .where(_UNDER_WAY, _c.channel == bindparam("channel"), _c.blocked.is_(False))
-    .where(_c.last_customer_at > bindparam("after", type_=Time), _c.last_customer_at <= bindparam("until", type_=Time))
-    .order_by(_c.last_customer_at)
-    .limit(bindparam("most", type_=Integer))
+_OWED = (
+    select(promises.c.id)
+    .select_from(promises.outerjoin(cases, cases.c.id == promises.c.case_id))
+    .where(promises.c.conversation_id == _c.id, promises.c.state == OPEN)
+    .correlate(conversations)
 )
-_ONE_S = _EVERYONE_S.where(or_(_c.status == Status.WAITING, _c.agent_id == _me, _helped > 0))
+
+
+def _near(*wanted: ColumnElement[bool] | TextClause) -> Subquery:
+    wrote = _c.last_customer_at
+    query = select(_c.id, wrote).where(*wanted, _c.channel == bindparam("channel"), _c.blocked.is_(False))
+    query = query.where(wrote > bindparam("after", type_=Time), wrote <= bindparam("until", type_=Time))
+    return query.order_by(wrote).limit(_most).subquery()
+
+
+def _together(*parts: Subquery) -> Select[Any]:
+    both = union_all(*(select(part) for part in parts)).subquery()
+    return select(both).order_by(both.c.last_customer_at).limit(_most)
+
+
+_EVERYONE_S = _together(_near(_UNDER_WAY), _near(_WARNED, exists(_OWED.where(OWNER_ID.is_not(None)))))
+_ONE_S = _together(
+    _near(_UNDER_WAY, or_(_c.status == Status.WAITING, _c.agent_id == _me, _helped > 0)),
+    _near(_WARNED, exists(_OWED.where(OWNER_ID == _me))),
+)
 _EVERYONE_S_NUMBER, _ONE_S_NUMBER = (
     select(func.count()).select_from(query.subquery()) for query in (_EVERYONE_S, _ONE_S)
 )
