@@ -47,6 +47,7 @@ from bot.store import fixed_answers
 from bot.store.database import Database
 from bot.store.lead import FirstHere, leading
 from bot.store.migrate import TooNew, migrate
+from bot.store.trouble import meaning
 from bot.web import StartFailed, Web, listening
 
 if TYPE_CHECKING:
@@ -268,15 +269,20 @@ async def _nothing() -> None:
     """This process answers nobody: it is ready as soon as its port is open."""
 
 
-def open_database(settings: Settings) -> Database:
-    """The database, brought to the present tables. Raises StartFailed."""
+def open_database(settings: Settings, prepare: Callable[[Database], None] = migrate) -> Database:
+    """The database, brought to the present tables, or otherwise prepared. Raises StartFailed."""
     try:
         db = Database(settings.database_url)
-        migrate(db)
+    except (SQLAlchemyError, OSError) as error:
+        raise StartFailed(f"The database cannot be opened: {meaning(error)}.") from error
+    try:
+        prepare(db)
     except TooNew as error:
+        db.close()
         raise StartFailed("The database was written by a newer version of this program: update this one.") from error
     except (SQLAlchemyError, OSError) as error:
-        raise StartFailed(f"The database cannot be opened: {type(error).__name__}. Check DATABASE_URL.") from error
+        db.close()
+        raise StartFailed(f"The database cannot be opened: {meaning(error)}.") from error
     return db
 
 

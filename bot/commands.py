@@ -20,6 +20,8 @@ from bot.operations.commands import engine, operate
 from bot.pair import ChildrenSettings
 from bot.settings import ACTIONS_AFTER, Settings
 from bot.store import agents
+from bot.store.database import Database
+from bot.store.migrate import Standing, migrate, standing
 from bot.web import StartFailed
 
 REASONS = {
@@ -29,10 +31,30 @@ REASONS = {
 }
 
 
+#: They look themselves whose tables they find.
+OWN_LOOK = ("check", "restore")
+
+
+def _as_it_is(_db: Database) -> None:
+    """Nothing is looked at yet."""
+
+
+def _unless_older(db: Database) -> None:
+    """An empty database gets its tables; one of an earlier version may be in use by that version, and stays. Raises
+    StartFailed, TooNew.
+    """
+    with db.engine.connect() as connection:
+        older = standing(connection) == Standing.OLDER
+    if older:
+        db.close()
+        raise StartFailed("The database is of an earlier version: starting the bot brings it up to date.")
+    migrate(db)
+
+
 async def once(settings: Settings, options: argparse.Namespace) -> int:
     """Run the command that was parsed; the exit code: 0 done, 1 not done (a sentence says why)."""
     try:
-        db = open_database(settings)
+        db = open_database(settings, _as_it_is if options.command in OWN_LOOK else _unless_older)
         way = build_way(settings, db)
     except StartFailed as error:
         print(error, file=sys.stderr)

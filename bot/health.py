@@ -22,6 +22,7 @@ from bot.store.database import Database
 from bot.store.events import ASIDE, NEW
 from bot.store.outgoing import FAILED, LATELY, OPEN, open_rows
 from bot.store.tables import Time, cases, conversations, events, outgoing, spans
+from bot.store.trouble import meaning
 
 Check = Callable[[], Awaitable[str]]
 
@@ -93,7 +94,7 @@ async def _database(db: Database) -> str:
         # a write: a full disk still answers reads
         await db.write(lambda connection: connection.execute(text("SELECT 1")))
     except Exception as error:
-        return type(error).__name__
+        return meaning(error)
     return "ok"
 
 

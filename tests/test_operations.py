@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from bench.postgres import Postgres
 from bot.channels.messenger import MessengerChannel, MessengerSettings
@@ -34,8 +35,9 @@ from bot.sandbox import Sandbox
 from bot.store import team_files
 from bot.store.database import Database
 from bot.store.lead import FirstHere, ServerLock
-from bot.store.migrate import migrate
+from bot.store.migrate import Standing, migrate, standing
 from bot.store.tables import events, live, metadata, outgoing
+from bot.store.trouble import meaning
 from tests.bot_process import ROOT, echo_engine
 from tests.conftest import free_port
 from tests.flow_support import World, turn
@@ -241,11 +243,11 @@ async def test_everything_is_checked_and_nothing_raises(flow: World, tmp_path: P
     async def problems() -> list[str]:
         return ["the webhook is registered for another address"]
 
-    async def ready() -> bool:
-        return False
+    async def state() -> str:
+        return "no answer"
 
     flow.platform.check = problems  # type: ignore[attr-defined]
-    flow.engine.ready = ready  # type: ignore[attr-defined]
+    flow.engine.state = state  # type: ignore[attr-defined]
     flow.way.teams_file = tmp_path / "teams.yml"
     for version in ("a: 1", "b: 2"):
         await flow.db.write(partial(team_files.add, text=version, agent_id=None, now=flow.clock()))
@@ -260,6 +262,41 @@ async def test_everything_is_checked_and_nothing_raises(flow: World, tmp_path: P
     flow.way.channels = {}
     found = {one.name: one.problems for one in await check(flow.way)}
     assert not found["database"] and "no platform" in found["channels"][0]
+
+
+@pytest.mark.parametrize(
+    "words, meant",
+    [
+        ('connection failed: FATAL:  password authentication failed for user "x"', "password is refused"),
+        ("fe_sendauth: no password supplied", "password is refused"),
+        ('no pg_hba.conf entry for host "10.0.0.7", user "x", database "y", no encryption', "pg_hba.conf"),
+        ("connection timeout expired", "does not answer"),
+        ("FATAL:  the database system is starting up", "try again"),
+        ("FATAL:  sorry, too many clients already", "max_connections"),
+        ("database or disk is full", "disk is full"),
+        ("attempt to write a readonly database", "read-only"),
+        ("something else with 3331234567", "OperationalError"),
+    ],
+)
+def test_what_a_database_complains_of_is_said_in_plain_words(words: str, meant: str) -> None:
+    told = meaning(OperationalError("SELECT password_hash FROM agents", {}, Exception(words)))
+    assert meant in told and "3331234567" not in told and "10.0.0.7" not in told
+
+
+def test_an_address_that_leads_nowhere_is_said_in_plain_words(postgres: Postgres, tmp_path: Path) -> None:
+    server = postgres.url("postgres")
+    for url, meant in (
+        (f"postgresql://x:hunter2@127.0.0.1:{free_port()}/x", "nobody listens there"),
+        ("postgresql://x:hunter2@no-such-host.invalid/x", "host's name is not known"),
+        (server.replace("/postgres?", "/absent?"), "no database of this name"),
+        (server.replace("tests@", "stranger@"), "does not know this user"),
+        (f"sqlite:///{tmp_path}", "may not be opened"),
+    ):
+        database = Database(url)
+        with pytest.raises(OperationalError) as caught, database.engine.connect():
+            pass
+        database.close()
+        assert meant in meaning(caught.value) and "hunter2" not in meaning(caught.value)
 
 
 # backup and restore
@@ -429,6 +466,28 @@ async def test_a_database_with_rows_is_not_overwritten_unasked(flow: World, tmp_
     assert contents(flow.db) == saved
 
 
+@pytest.mark.parametrize("version", ["9999", "0019"])
+async def test_a_backup_brings_back_what_was_before_an_upgrade(
+    version: str, flow: World, empty: Database, tmp_path: Path
+) -> None:
+    """The tables are a later version's, or an earlier one's: they give way to those of this program."""
+    await filled(flow)
+    file = tmp_path / "backup.db"
+    counts = await asyncio.to_thread(backup, flow.db, file)
+    with empty.engine.connect().execution_options(writer=True) as connection, connection.begin():
+        for statement in (
+            f"UPDATE alembic_version SET version_num = '{version}'",
+            "CREATE TABLE of_tomorrow (id INTEGER PRIMARY KEY, agent_id INTEGER REFERENCES agents (id))",
+        ):
+            connection.exec_driver_sql(statement)
+    with pytest.raises(CopyFailed, match="--overwrite"):
+        await asyncio.to_thread(restore, empty, file, scratch=tmp_path)
+    assert await asyncio.to_thread(restore, empty, file, scratch=tmp_path, overwrite=True) == counts
+    assert contents(empty) == contents(flow.db)
+    with empty.engine.connect() as connection:
+        assert standing(connection) == Standing.PRESENT and not inspect(connection).has_table("of_tomorrow")
+
+
 @pytest.mark.parametrize("harm", ["cut", "absent", "foreign", "orphans"])
 async def test_what_is_no_whole_backup_is_refused(harm: str, flow: World, tmp_path: Path) -> None:
     await filled(flow)
@@ -516,6 +575,28 @@ async def test_the_commands_of_an_evening(tmp_path: Path, sqlite_file: Path) -> 
                 assert [kind for (kind,) in kept.execute("SELECT kind FROM audit ORDER BY id")] == kinds
         code, told = await bot("replay", "7", **settings)
         assert code == 1 and "no event 7" in told
+
+
+async def test_commands_leave_the_tables_of_a_running_earlier_version(tmp_path: Path, sqlite_file: Path) -> None:
+    shutil.copy(sqlite_file, tmp_path / "sportello.db")
+    with closing(sqlite3.connect(tmp_path / "sportello.db")) as db:
+        db.execute("UPDATE alembic_version SET version_num = '0019'")
+        db.commit()
+    async with echo_engine() as engine:
+        settings = {"DATA_DIR": str(tmp_path), "ENGINE_URL": f"{engine.url},http://127.0.0.1:{free_port()}"}
+        code, told = await bot("check", **settings)
+        assert code == 1 and "of an earlier version: starting the bot" in told and "1 of 2 engines answer" in told
+        code, told = await bot("doctor", **settings)
+        assert code == 1 and "of an earlier version: starting the bot" in told
+        with closing(sqlite3.connect(tmp_path / "sportello.db")) as db:
+            assert db.execute("SELECT version_num FROM alembic_version").fetchone() == ("0019",)
+        away = f"postgresql://x:hunter2@127.0.0.1:{free_port()}/x"
+        code, told = await bot("check", **{**settings, "DATABASE_URL": away})
+        assert code == 1 and "wrong  database" in told and "nobody listens there" in told, "and the rest is looked at"
+        assert "wrong  channels" in told and "hunter2" not in told and "Traceback" not in told
+        for command in (("doctor",), ("backup", str(tmp_path / "b")), ("restore", str(tmp_path / "b"))):
+            code, told = await bot(*command, **{**settings, "DATABASE_URL": away})
+            assert code == 1 and "nobody listens there" in told and "Traceback" not in told
 
 
 def test_late_is_later_than_a_call_may_take() -> None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.between.link import Link
 from bot.flow.teams import outdated
 from bot.flow.way import Way
+from bot.store.migrate import Standing, standing
 from bot.store.tables import agents
+from bot.store.trouble import meaning
 
 ROOM = 512 * 1024 * 1024  # bytes free where the database and pictures are written
+
+#: What is wrong with tables that are not this program's.
+TABLES = {
+    Standing.EMPTY: "it is empty: starting the bot makes its tables",
+    Standing.OLDER: "it is of an earlier version: starting the bot brings it up to date",
+    Standing.NEWER: "it was written by a newer version of this program: update this one",
+}
 
 
 @dataclass(frozen=True)
@@ -41,15 +50,19 @@ async def check(way: Way, link: Link | None = None) -> list[Checked]:
 
 
 async def _database(way: Way) -> Checked:
-    def look(connection: Connection) -> int:
-        connection.execute(text("SELECT 1"))
+    def look(connection: Connection) -> int | Standing:
+        its = standing(connection)
+        if its != Standing.PRESENT:
+            return its
         count = select(func.count()).select_from(agents).where(agents.c.active.is_(True))
         return int(connection.execute(count).scalar_one())
 
     try:
         people = await way.db.write(look)  # a write: a full disk still answers reads
     except SQLAlchemyError as error:
-        return Checked("database", (f"it cannot be written ({type(error).__name__})",))
+        return Checked("database", (meaning(error),))
+    if isinstance(people, Standing):
+        return Checked("database", (TABLES[people],))
     if not people:
         return Checked("database", ("nobody is at the desk: `agent add LOGIN \"Anna K.\"`",))
     return Checked("database")
@@ -72,15 +85,17 @@ def _disk(way: Way) -> Checked:
 
 
 async def _engine(way: Way) -> Checked:
-    if await way.engine.ready():
-        return Checked("engine")
-    return Checked("engine", ("it does not answer: not started, still starting, or ended (see its log)",))
+    state = await way.engine.state()
+    if state == "no answer":
+        state = "it does not answer: not started, still starting, or ended (see its log)"
+    return Checked("engine", () if state == "ok" else (state.removeprefix("degraded: "),))
 
 
 async def _redis(link: Link) -> Checked:
-    if problem := await link.ask():
-        return Checked("redis", (f"it does not answer ({problem}); see REDIS_URL, REDIS_PASSWORD",))
-    return Checked("redis")
+    problem = await link.ask()
+    if problem == "AuthenticationError":
+        return Checked("redis", ("the password is refused: REDIS_PASSWORD, or the one in REDIS_URL",))
+    return Checked("redis", (f"it does not answer ({problem}); see REDIS_URL",) if problem else ())
 
 
 def report(found: list[Checked]) -> str:

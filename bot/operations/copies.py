@@ -23,8 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.database import Database
 from bot.store.lead import FirstHere, somebody_leads
-from bot.store.migrate import TooNew, migrate
+from bot.store.migrate import Standing, TooNew, make_anew, migrate, standing
 from bot.store.tables import metadata
+from bot.store.trouble import meaning
 
 ROWS = 1000  # in memory at a time
 GOING = 3.0  # seconds in which a database's server notices that a bot that was stopped has gone
@@ -45,7 +46,7 @@ def backup(db: Database, file: Path) -> dict[str, int]:
         _intact(unfinished)
         os.replace(unfinished, file)
     except (OSError, sqlite3.Error, SQLAlchemyError) as error:
-        raise CopyFailed(f"The backup could not be written ({type(error).__name__}).") from error
+        raise CopyFailed(f"The backup could not be written: {meaning(error)}.") from error
     finally:
         for left in unfinished.parent.glob(f"{unfinished.name}*"):
             left.unlink()
@@ -53,7 +54,7 @@ def backup(db: Database, file: Path) -> dict[str, int]:
 
 
 def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False) -> dict[str, int]:
-    """Fill the migrated `db` with the rows of a backup; how many of each table. Raises CopyFailed.
+    """Fill `db` with the rows of a backup; how many of each table. Raises CopyFailed.
 
     The backup may be of an older version: it is brought to the present tables in a copy in `scratch` first, so the
     file itself need only be readable. All in one transaction: another process sees all or nothing, and a failure
@@ -62,15 +63,23 @@ def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False)
     with alone_on(db), _opened(file, scratch) as saved, saved.engine.connect() as source:
         try:
             with db.engine.connect().execution_options(writer=True) as target, target.begin():
-                if holds_rows(target):
-                    if not overwrite:
-                        raise CopyFailed("The database is not empty: stop the bot, and say --overwrite.")
-                    for table in reversed(metadata.sorted_tables):
-                        target.execute(delete(table))
+                _emptied(target, overwrite=overwrite)
                 counts = fill(source, target)
         except SQLAlchemyError as error:
-            raise CopyFailed(f"The backup could not be restored ({type(error).__name__}).") from error
+            raise CopyFailed(f"The backup could not be restored: {meaning(error)}.") from error
     return counts
+
+
+def _emptied(target: Connection, *, overwrite: bool) -> None:
+    """The present tables without rows. Those of another version are made anew: to go back to before an upgrade."""
+    its = standing(target)
+    if its == Standing.EMPTY or (its != Standing.PRESENT and overwrite):
+        make_anew(target)
+    elif its != Standing.PRESENT or holds_rows(target):
+        if not overwrite:
+            raise CopyFailed("The database is not empty: stop the bot, and say --overwrite.")
+        for table in reversed(metadata.sorted_tables):
+            target.execute(delete(table))
 
 
 @contextmanager
@@ -82,14 +91,22 @@ def alone_on(db: Database) -> Iterator[None]:
     """
     here = FirstHere(db, "running")
     try:
-        until = time.monotonic() + GOING
+        _until_nobody_serves(db, here)
+        yield
+    finally:
+        here.leave()
+
+
+def _until_nobody_serves(db: Database, here: FirstHere) -> None:
+    """Raises CopyFailed."""
+    until = time.monotonic() + GOING
+    try:
         while not here.alone() if db.sqlite else somebody_leads(db):
             if time.monotonic() > until:
                 raise CopyFailed("The bot is running on this database: stop it first.")
             time.sleep(0.1)
-        yield
-    finally:
-        here.leave()
+    except (SQLAlchemyError, OSError) as error:
+        raise CopyFailed(f"The database cannot be opened: {meaning(error)}.") from error
 
 
 def _of_sqlite(db: Database, file: Path) -> dict[str, int]:

@@ -20,6 +20,7 @@ from bot.operations.copies import CopyFailed, alone_on, fill, holds_rows, rows
 from bot.store.database import Database
 from bot.store.migrate import TooNew, migrate
 from bot.store.tables import metadata
+from bot.store.trouble import meaning
 
 SNAPSHOT = "REPEATABLE READ"
 
@@ -47,7 +48,7 @@ def _moved(db: Database, url: str) -> dict[str, Moved]:
     try:
         target = Database(url)
     except (SQLAlchemyError, OSError) as error:
-        raise CopyFailed(f"The other database cannot be opened ({type(error).__name__}).") from error
+        raise CopyFailed(f"The other database cannot be opened: {meaning(error)}.") from error
     try:
         migrate(target)
         with target.engine.connect().execution_options(writer=True) as new, new.begin():
@@ -62,7 +63,7 @@ def _moved(db: Database, url: str) -> dict[str, Moved]:
     except TooNew as error:
         raise CopyFailed("The other database was written by a newer version of this program.") from error
     except (SQLAlchemyError, OSError) as error:
-        raise CopyFailed(f"The rows could not be moved ({type(error).__name__}). Nothing was kept.") from error
+        raise CopyFailed(f"The rows could not be moved: {meaning(error)}. Nothing was kept.") from error
     finally:
         target.close()
     return {name: Moved(counts[name], digests[name]) for name in counts}

@@ -24,6 +24,7 @@ _Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]  # what to do, it
 AWAY = (OperationalError, InterfaceError, NoConnection)
 GROUP = 256  # functions in one commit at most: a longer group would keep the first caller waiting
 READERS = 4
+CONNECT = "10"  # seconds for a new connection to PostgreSQL
 #: Screens read at a time: they work in Python more than in the database, and more of them at once would only take its
 #: lock from each other and from whoever decides, writes or is written to.
 SCREENS = 1
@@ -137,6 +138,8 @@ def _engine(url: str, *, durable: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         parsed = parsed.set(drivername="postgresql+psycopg")
+        if "connect_timeout" not in parsed.query:  # a machine that is gone would keep everyone waiting for minutes
+            parsed = parsed.update_query_dict({"connect_timeout": CONNECT})
         return create_engine(parsed, pool_size=READERS + 8 + SCREENS, pool_pre_ping=True, hide_parameters=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

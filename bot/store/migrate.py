@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, MetaData, inspect, text
 
 from bot.store.database import Database
 
@@ -24,25 +25,49 @@ class TooNew(Exception):
     """The database was written by a newer version of this program."""
 
 
+class Standing(StrEnum):
+    """A database's tables, beside this program's."""
+
+    EMPTY = "empty"
+    OLDER = "older"
+    PRESENT = "present"
+    NEWER = "newer"
+
+
 def migrate(db: Database) -> None:
     """Run the migrations that the database does not have yet. Raises TooNew, and what Alembic raises."""
-    ours, its = _ours(), _version(db)
-    if its == ours[-1]:
-        return
-    if its is not None and its not in ours:
-        raise TooNew(f"the database has version {its}, this program {ours[-1]}")
-    _upgrade(db)
+    with db.engine.connect() as connection:
+        now = standing(connection)
+    if now == Standing.NEWER:
+        raise TooNew(f"this program has version {_ours()[-1]}")
+    if now != Standing.PRESENT:
+        _upgrade(db)
+
+
+def standing(connection: Connection) -> Standing:
+    """Whose tables these are. Changes nothing."""
+    if not inspect(connection).has_table("alembic_version"):
+        return Standing.EMPTY
+    ours, its = _ours(), connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if its is None:
+        return Standing.EMPTY
+    if its not in ours:
+        return Standing.NEWER
+    return Standing.PRESENT if its == ours[-1] else Standing.OLDER
+
+
+def make_anew(connection: Connection) -> None:
+    """Drop all tables, whichever version made them, and make the present ones, in the caller's transaction."""
+    from alembic import command
+
+    there = MetaData()
+    there.reflect(connection)
+    there.drop_all(connection)
+    command.upgrade(_config(connection), "head")
 
 
 def _ours() -> list[str]:
     return sorted(file.name[:4] for file in (FOLDER / "versions").glob("[0-9]*.py"))
-
-
-def _version(db: Database) -> str | None:
-    with db.engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _upgrade(db: Database) -> None:
