@@ -385,7 +385,7 @@ async def test_a_bot_that_starts_while_no_engine_answers_says_what_is_fixed(
 async def test_metrics_count_what_is_in_the_store(echo: Service) -> None:
     async with echo.http.get(f"{echo.url}/metrics") as answer:
         text = await answer.text()
-    assert 'sportello_events{state="done"}' in text and "sportello_conversations" in text
+    assert 'sportello_events{state="new"}' in text and "sportello_conversations" in text
     assert await echo.count(outgoing) > 0
 
 
