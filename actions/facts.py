@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 
+from phonenumbers import Leniency, PhoneNumberMatcher, national_significant_number
 from stdnum.it import codicefiscale
 
 from actions.backends.customers import Fact
 
 _CODE = re.compile(r"\bv[\s.]?l[\s.\-–—_/:#]*((?:\d[\s.\-]?){5}\d)(?!\d)", re.IGNORECASE)
 _BARE_CODE = re.compile(r"(?<!\d)(\d[\s.\-]?){5}\d(?!\d)")
-_PHONE = re.compile(r"(?<![\d-])(?:(?:\+|00)39[\s.\-/]?)?((?:0\d|3\d)(?:[\s.\-/]?\d){4,9})(?!\d)")
 _TAX_CODE = re.compile(
     r"\b[a-z]{3}[\s.\-]?[a-z]{3}[\s.\-]?[0-9a-z]{2}[\s.\-]?[a-z][0-9a-z]{2}[\s.\-]?[a-z][0-9a-z]{3}[a-z]\b", re.I
 )
@@ -26,6 +27,8 @@ _DATES = (
     ),
     re.compile(r"\b(?P<month>[a-z]{3,9})\.?\s(?P<d>\d{1,2})(?:st|nd|rd|th)?,?\s(?P<y>\d{4})(?!\d)", re.I),
 )
+ITALY = 39
+SHORTEST = 6
 OLD_ENOUGH = 14  # years: nobody younger has a contract
 _MONTHS = (
     ("gen", "jan"), ("feb",), ("mar",), ("apr",), ("mag", "may"), ("giu", "jun"),
@@ -42,8 +45,7 @@ def find_customer_code(text: str, *, bare: bool) -> str | None:
 
 def find_phone(text: str) -> str | None:
     """An Italian line number as digits without the country's prefix: 6 to 11 digits, from 0 or 3."""
-    match = _PHONE.search(_CODE.sub(" ", text))
-    return re.sub(r"\D", "", match[1]) if match else None
+    return next((digits for _, digits in _phones(_CODE.sub(" ", text))), None)
 
 
 def find_fact(text: str, *, loose: bool) -> Fact | None:
@@ -90,4 +92,15 @@ def _month(word: str) -> int:
 
 
 def _without_facts(text: str) -> str:
-    return _PHONE.sub(" ", _TAX_CODE.sub(" ", _DATES[1].sub(" ", text)))
+    text = _TAX_CODE.sub(" ", _DATES[1].sub(" ", text))
+    for written, _ in _phones(text):
+        text = text.replace(written, " ")
+    return text
+
+
+def _phones(text: str) -> Iterator[tuple[str, str]]:
+    """Italian numbers as written and as digits, with or without the country's prefix. Elsewhere's are none of ours."""
+    for found in PhoneNumberMatcher(text, "IT", leniency=Leniency.POSSIBLE):
+        digits = national_significant_number(found.number)
+        if found.number.country_code == ITALY and digits[0] in "03" and len(digits) >= SHORTEST:
+            yield found.raw_string, digits

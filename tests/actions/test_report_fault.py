@@ -138,3 +138,17 @@ def test_a_number_to_call_back_is_no_other_line(actions: ActionServer) -> None:
     slots = {"fault_line": "0815554421", "fault_since": "oggi", "fault_what": "muto"}
     said = form(actions, "chiamatemi la sera al 340 5550182", "contact_time", slots=slots)
     assert said.slots["contact_time"] == "chiamatemi la sera al 340 5550182" and "fault_line" not in said.slots
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["06 5550 8812", "+39 06 55508812", "39 0655508812", "0039-06-5550-8812", "(06) 55508812", "+39 (0)6 55508812",
+     "06–5550–8812", "0 6 5 5 5 0 8 8 1 2", "è lo 06/55508812!", "tel.06.5550.8812 grazie"],
+)  # fmt: skip
+def test_a_number_in_all_the_ways_people_write_one(actions: ActionServer, text: str) -> None:
+    assert form(actions, text, "fault_line").slots["fault_line"] == OTHER_LINE
+
+
+@pytest.mark.parametrize("text", ["+44 7700 900123", "VL-104233", "il 3/11/2026", "30 novembre 2026", "39,90 euro"])
+def test_what_is_no_number_of_ours(actions: ActionServer, text: str) -> None:
+    assert "fault_line" not in form(actions, text, "fault_line").slots
