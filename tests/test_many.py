@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -202,6 +203,33 @@ async def test_more_than_memory_holds_waits_in_the_store(flow: World, monkeypatc
     await flow.rests()
     await answering.stop()
     assert len(flow.engine.asked) == len(chats)
+
+
+async def test_who_waits_in_the_store_is_not_overtaken_for_ever(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever somebody is answered somebody else writes: as long as more come than are answered, for minutes."""
+    monkeypatch.setattr(workers, "LOOK", 0.01)
+    came = itertools.count(1)
+
+    async def one_more_writes(question: Ask) -> Turn:
+        await flow.receives(flow.raw(f"late{next(came)}", text="dopo"))
+        return turn(f"echo {question.text}")
+
+    answering, hangs = Answering(flow.way, at_once=2), Hanging("uno")
+    flow.way.arrived = answering.wake
+    await answering.start()
+    flow.engine.script = [hangs, *[one_more_writes] * 60]
+    for number in range(12):
+        await flow.receives(flow.raw(f"early{number}", text="prima"))
+    await hangs.begun.wait()
+    hangs.goes_on.set()
+    await soon(lambda: _asked_of(flow, 40))
+    await answering.stop()
+    texts = [ask.text for ask in flow.engine.asked[:40]]
+    assert texts.count("prima") == 12
+
+
+async def _asked_of(flow: World, number: int) -> bool:
+    return len(flow.engine.asked) >= number
 
 
 async def test_a_process_that_stops_gives_back_what_it_could_not_finish(flow: World) -> None:

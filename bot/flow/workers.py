@@ -65,28 +65,33 @@ class Answering:
             self._way.inbound.ring()
         elif key in self._busy:
             self._busy[key] = True
-        elif len(self._busy) >= self._at_once * QUEUE:
+        elif self._more or len(self._busy) >= self._at_once * QUEUE:
+            # who waits in the store goes first, or as long as more come than are answered it would be for ever
             self._more = True
             self._way.inbound.ring()
         else:
             if self._room.locked():
                 self._way.inbound.ring()  # others may have room: whoever claims it first has it
-            self._busy[key] = False
-            task = asyncio.create_task(self._work(key))
-            self._turns.add(task)
-            task.add_done_callback(self._turns.discard)
+            self._begin(key)
+
+    def _begin(self, key: ConversationKey) -> None:
+        self._busy[key] = False
+        task = asyncio.create_task(self._work(key))
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
 
     async def take_up(self, *, older_than: timedelta = timedelta()) -> None:
         """Wake for what waits in the store (at least so long) and nobody works on, as far as there are places."""
         now, places = self._way.clock(), self._at_once * QUEUE
         # one more than there are places: those that have one here may be among them, and whether others are left shows
         look = partial(leases.waiting, most=places + 1, now=now, before=now - older_than if older_than else None)
+        self._more = False
         for key in await self._way.db.read(look):
-            if len(self._busy) >= places:
+            if self._stopping or len(self._busy) >= places:
                 self._more = True
                 break
             if key not in self._busy:
-                self.wake(key)
+                self._begin(key)
 
     async def stop(self) -> None:
         """Finish the turns that run; what is stored waits for another process, or the next start."""
