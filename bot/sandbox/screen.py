@@ -129,7 +129,7 @@ class Watching:
         """Are the dots shown now?"""
         return bool(self.phone.typing)
 
-    async def waits_for(self, wanted: Wanted, seconds: float = 10, *, since: Bubble | None = None) -> Bubble:
+    async def waits_for(self, wanted: Wanted, seconds: float = 30, *, since: Bubble | None = None) -> Bubble:
         """The first bubble of the other side that holds the text `wanted` (any case) or that it approves.
 
         With `since`, only bubbles below that one count. Raises AssertionError with the whole screen when none
