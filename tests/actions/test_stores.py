@@ -37,6 +37,11 @@ def form(server: ActionServer, text: str, asked: str | None = None, **more: Any)
         ("firnze", "Firenze"),
         ("sto a regio emilia", "Reggio Emilia"),
         ("70122", "Bari"),
+        ("sto a polignano", "Polignano a Mare"),
+        ("casalecchio", "Casalecchio di Reno"),
+        ("vivo a Castel del Piano", "Castel del Piano"),
+        ("70044", "Polignano a Mare"),
+        ("10060", "Moncalieri"),  # shared by many small ones: a large one near them
         ("via Roma 12, Catania", "Catania"),
         ("where is the shop in Milan", "Milano"),
         ("L'Aquila", "L'Aquila"),
@@ -224,3 +229,12 @@ def test_a_town_without_a_shop_gets_the_nearest_one(actions: ActionServer) -> No
 
 def test_nothing_is_said_when_the_form_ended_without_a_place(actions: ActionServer) -> None:
     assert actions.call("action_store").responses == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["non prende in montagna", "in cucina il wifi non va", "in centro", "per ora niente", "a none", "anzi no",
+     "cerco un polignano", "il negozio di via cortona", "che vergogna, in ufficio non funziona"],
+)  # fmt: skip
+def test_where_a_town_may_stand_other_words_do_too(actions: ActionServer, text: str) -> None:
+    assert form(actions, text, intent="store_hours").slots.get("_place") is None
