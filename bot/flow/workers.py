@@ -85,7 +85,7 @@ class Answering:
         now, places = self._way.clock(), self._at_once * QUEUE
         # one more than there are places: those that have one here may be among them, and whether others are left shows
         look = partial(leases.waiting, most=places + 1, now=now, before=now - older_than if older_than else None)
-        self._more = False
+        self._more = self._more and bool(older_than)  # what is younger is not seen now, and still goes first
         for key in await self._way.db.read(look):
             if self._stopping or len(self._busy) >= places:
                 self._more = True
@@ -129,7 +129,6 @@ class Answering:
                 break
         del self._busy[key]
         if self._more and len(self._busy) < self._at_once:
-            self._more = False
             self._way.inbound.sound()
 
     async def _try_to_give_up(self, key: ConversationKey) -> int:
@@ -142,9 +141,10 @@ class Answering:
         return 0
 
     async def _look_around(self) -> None:
+        bell = self._way.inbound.next()
         while True:
-            bell = self._way.inbound.next()
             rung = await wait_for(bell, LOOK)
+            bell = self._way.inbound.next()  # before the look: a ring meanwhile is for the next one
             if self._room.locked():
                 self._more = True  # no room now: looked at when there is
                 continue
