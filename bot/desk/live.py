@@ -30,6 +30,7 @@ LATE = 200  # lines looked at again: on PostgreSQL a lower id may be committed a
 BREATH = 15.0  # seconds of silence after which a line keeps the connection open
 
 GATHER = 0.1  # seconds in which news are put together: under load one event tells of many
+TOLD = 20  # desks told in one go: all at once they would keep the loop from whoever takes a case
 EACH = 0.001  # seconds that are gathered for each open desk, where this is longer: telling them costs time too
 MEND = 2.0  # seconds between two times that a desk asks for its lists
 LISTS = 10  # a second at most, of all desks together: with more than twenty each asks more rarely
@@ -197,8 +198,10 @@ class News:
         tokens = [one.token for one in listeners]
         heard = await self._way.db.read(lambda connection: self._heard(connection, lines, tokens))
         heard = replace(heard, early=early)
-        for one in listeners:
+        for number, one in enumerate(listeners, 1):
             one.queue.put_nowait(heard)
+            if number % TOLD == 0:
+                await asyncio.sleep(0)
 
     def _heard(self, connection: Connection, lines: Sequence[Line], tokens: Collection[str]) -> Heard:
         moved = {conversation for _, conversation, kind in lines if kind == "move"}

@@ -28,6 +28,7 @@ CONNECT = "10"  # seconds for a new connection to PostgreSQL
 #: Screens read at a time: they work in Python more than in the database, and more of them at once would only take its
 #: lock from each other and from whoever decides, writes or is written to.
 SCREENS = 1
+PATIENCE = 0.02  # seconds that a screen waits at most while something is written: writers may follow each other
 
 
 class Database:
@@ -41,6 +42,9 @@ class Database:
         workers = READERS if self.sqlite else READERS + 8
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="store")
         self._screens = ThreadPoolExecutor(SCREENS, thread_name_prefix="store-screens")
+        self._writes = 0  # under way
+        self._quiet = threading.Event()  # none is
+        self._quiet.set()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         if self.sqlite:
@@ -52,11 +56,18 @@ class Database:
 
         Not `durable`: a power cut may undo it, and nobody waits for the disk. Only for what dies with the process.
         """
-        if not self.sqlite:
-            return await self._in_pool(work if durable else lambda connection: work(_hasty(connection)))
-        future: Future[T] = Future()
-        self._jobs.put((work, future, durable))
-        return await asyncio.wrap_future(future)
+        self._writes += 1
+        self._quiet.clear()
+        try:
+            if not self.sqlite:
+                return await self._in_pool(work if durable else lambda connection: work(_hasty(connection)))
+            future: Future[T] = Future()
+            self._jobs.put((work, future, durable))
+            return await asyncio.wrap_future(future)
+        finally:
+            self._writes -= 1
+            if not self._writes:
+                self._quiet.set()
 
     def together(
         self, work: Callable[[Connection, Sequence[Item]], Sequence[Result]]
@@ -74,7 +85,12 @@ class Database:
 
     async def screen(self, work: Callable[[Connection], T]) -> T:
         """The same for all that somebody's screen shows: much at once, and in nobody's way."""
-        return await self._in_pool(work, self._screens)
+
+        def in_quiet(connection: Connection) -> T:
+            self._quiet.wait(PATIENCE)
+            return work(connection)
+
+        return await self._in_pool(in_quiet, self._screens)
 
     def close(self) -> None:
         """Finish what was asked for, then close every connection."""
