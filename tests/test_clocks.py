@@ -22,8 +22,8 @@ from bot.model.states import Outcome
 from bot.model.team import DAYS, FIRST, NEXT, RESOLUTION
 from bot.model.teams import teams_of
 from bot.store import clocks as store
+from bot.store import lists, targets
 from bot.store import tables as t
-from bot.store import targets
 from tests.flow_support import CARE, CHAT, SUNDAY, TEAMS, TECHNICIANS, World, turn
 
 AIMS = {FIRST: "10 min", NEXT: "20 min", RESOLUTION: "8 h"}
@@ -325,8 +325,8 @@ async def test_passing_on_begins_the_teams_own_targets_but_not_the_resolution(fl
         (FIRST, "care", "dropped"), (RESOLUTION, "care", "open"), (FIRST, "technicians", "open")
     ]  # fmt: skip
     assert rows[1].due_at == due and rows[2].due_at == flow.clock() + timedelta(hours=1)
-    nearest = await flow.db.read(lambda c: targets.nearest(c, [case.id]))
-    assert (nearest[case.id].kind, nearest[case.id].due_at) == (FIRST, rows[2].due_at)
+    (shown,) = await flow.db.read(lambda c: lists.chosen(c, [case.conversation_id]))
+    assert (shown.aim_kind, shown.aim_due_at) == (FIRST, rows[2].due_at)
 
 
 async def test_put_back_the_same_target_goes_on(flow: World) -> None:

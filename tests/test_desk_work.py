@@ -226,7 +226,8 @@ async def test_mine_shows_first_who_is_to_be_answered(desk: DeskWorld) -> None:
     await flow.writes("ci siete?", "1", sender={"name": "Cliente 1"})
     page = (await anna.opens("/desk?tab=mine")).text
     assert re.findall(r"<bdi>(Cliente \d)</bdi>", page)[0] == "Cliente 1" and page.count("Da rispondere</span>") == 1
-    assert await flow.db.read(lambda c: lists.counts(c, 1)) == (0, 3, 1)
+    beside = await flow.db.read(lambda c: lists.counts(c, 1, lead=False, closing=[], now=flow.clock()))
+    assert (beside.waiting, beside.mine, beside.to_answer) == (0, 3, 1)
     for cursor in ("x", "WzFd", '"'):
         assert (await anna.opens(f"/desk?tab=mine&after={cursor}")).status == 200
 

@@ -60,23 +60,19 @@ def everything(connection: Connection) -> None:
             first = lists.listed(connection, tab, ME, lead=lead, limit=10)
             assert len(first.rows) == 10 and first.after
             lists.listed(connection, tab, ME, lead=lead, after=first.after)
-    ids = [row.id for row in first.rows]
-    lists.counts(connection, ME)
     lists.calls(connection, ME)
-    lists.asked(connection, ME)
     inbox.latest(connection)
     inbox.news(connection, 100)
-    promises.next_of(connection, ids)
-    targets.nearest(connection, ids)
-    promises.overdue(connection, None, NOW)
-    promises.overdue(connection, ME, NOW)
     case_screen(connection)
     queue.waiting_with_late_promise(connection, NOW)
     for query in ("maria rossi", "VL00000123"):
         assert lists.found(connection, query)
     day = timedelta(hours=24)
     closing = windows.Closing("messenger", NOW - day, NOW - day + timedelta(hours=3))
-    assert windows.closing(connection, [closing], ME) and windows.closing(connection, [closing], None)
+    for lead in (False, True):
+        near = windows.closing(connection, [closing], None if lead else ME)
+        beside = lists.counts(connection, ME, lead=lead, closing=[closing, closing], now=NOW)
+        assert near and beside.closing == 2 * len(near)
     windows.under_way(connection, channel="messenger", since=NOW - day)
     lead_page(connection)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -18,7 +18,7 @@ from bot.desk.timeline import timeline
 from bot.model.roles import OVERSEERS, SEE_EVERY_CASE
 from bot.model.states import Outcome, Status
 from bot.model.windows import notice
-from bot.store import cases, inbox, promises, targets, windows
+from bot.store import cases, inbox, windows
 from bot.store import lists as lists_
 
 _OPEN = (Status.WAITING, Status.AGENT)
@@ -27,13 +27,10 @@ LONGEST_QUERY = 80  # characters
 #: How an agent may close; the other outcomes come with moves of their own.
 OUTCOMES = (Outcome.SOLVED, Outcome.INFORMED, Outcome.NOT_OURS, Outcome.NO_ANSWER, Outcome.DUPLICATE)
 
-Read = Callable[[Connection], dict[str, Any]]
-
 
 async def lists(look: Look) -> web.StreamResponse:
     """The lists alone."""
-    data = await look.way.db.screen(lambda connection: _read_lists(connection, look))
-    return _screen(look, {**data, "open": None})
+    return await look.way.db.screen(lambda connection: _screen(look, {**_read_lists(connection, look), "open": None}))
 
 
 async def conversation(look: Look) -> web.StreamResponse:
@@ -41,27 +38,29 @@ async def conversation(look: Look) -> web.StreamResponse:
     conversation_id, glances = look.number("id"), look.way.glances
     looking = await glances.lookers(conversation_id) if glances else None
 
-    def read(connection: Connection) -> dict[str, Any] | None:
+    def read(connection: Connection) -> web.Response | None:
         opened = inbox.conversation(connection, conversation_id)
         if opened is None:
             return None
         route = read_route(connection, look, opened, looking)
-        return {**_read_lists(connection, look), **_read_conversation(connection, look, opened), **route}
+        data = {**_read_lists(connection, look), **_read_conversation(connection, look, opened), **route}
+        return _screen(look, {**data, **_open_view(look, data), **route_view(look, data)})
 
-    data = await look.way.db.screen(read)
-    if data is None:
+    screen = await look.way.db.screen(read)
+    if screen is None:
         raise web.HTTPNotFound
-    return _screen(look, {**data, **_open_view(look, data), **route_view(look, data)})
+    return screen
 
 
 def _screen(look: Look, data: dict[str, Any]) -> web.Response:
+    """In the screens' own thread, too: what is put into words in the loop keeps everyone waiting."""
     listed = data["listed"].rows
     if _tab(look) == lists_.CLOSING and not data["query"]:
         # not those that were closed since they were found
-        listed = [row for row in listed if row.status in _OPEN or row.id in data["promised"]]
+        listed = [row for row in listed if row.status in _OPEN or row.promise]
     shown = {
         **data,
-        "rows": [_row(look, row, data) for row in listed],
+        "rows": _rows(look, listed, data),
         "tab": _tab(look),
         "tabs": [tab for tab in _tabs(look) if tab != lists_.CLOSING],
         "paged": "after" in look.request.query,
@@ -71,18 +70,20 @@ def _screen(look: Look, data: dict[str, Any]) -> web.Response:
     return look.page("main.html" if look.part else "desk.html", **shown)
 
 
-def _row(look: Look, row: Row[Any], data: dict[str, Any]) -> Markup:
-    return look.desk.rows.html(
-        look.words,
-        row,
-        look.me.id,
-        channel=look.way.channels.get(row.channel),
-        promise=data["promised"].get(row.id),
-        aim=data["aims"].get(row.in_hand),
-        here=bool(data["open"] and data["open"].id == row.id),
-        tab=_tab(look),
-        query=data["query"],
-    )
+def _rows(look: Look, listed: Sequence[Row[Any]], data: dict[str, Any]) -> list[Markup]:
+    w, tab, here = look.words, _tab(look), data["open"].id if data["open"] else None
+    return [
+        look.desk.rows.html(
+            w,
+            row,
+            look.me.id,
+            channel=look.way.channels.get(row.channel),
+            here=row.id == here,
+            tab=tab,
+            query=data["query"],
+        )
+        for row in listed
+    ]
 
 
 def _tab(look: Look) -> str:
@@ -102,33 +103,29 @@ def _query(look: Look) -> str:
 
 def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     lead, after, query = look.me.role in OVERSEERS, look.request.query.get("after"), _query(look)
-    closing, whose = _closing(look), None if lead else look.me.id
-    near: list[int] | None = None
+    now, closing = look.way.clock(), _closing(look)
     if query:
         listed = lists_.Listed(lists_.found(connection, query), None)
     elif _tab(look) == lists_.CLOSING:
-        near = windows.closing(connection, closing, whose)
+        near = windows.closing(connection, closing, None if lead else look.me.id)
         listed = lists_.Listed(lists_.chosen(connection, near[: lists_.SHOWN]), None)
     else:
         listed = lists_.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
-    waiting, mine, to_answer = lists_.counts(connection, look.me.id)
-    asked = lists_.asked(connection, look.me.id)
+    counts = lists_.counts(connection, look.me.id, lead=lead, closing=closing, now=now)
     offers, calls = lists_.calls(connection, look.me.id)
     return {
         "listed": listed,
         "query": query,
         "may_search": look.me.role in SEE_EVERY_CASE,
-        "closing": windows.how_many_close(connection, closing, whose) if near is None else len(near),
+        "closing": counts.closing,
         "offers": offers if look.me.role in SEE_EVERY_CASE else [],
         "calls": calls,
-        "promised": promises.next_of(connection, [row.id for row in listed.rows]),
-        "aims": targets.nearest(connection, [row.in_hand for row in listed.rows if row.in_hand]),
-        "overdue": promises.overdue(connection, whose, look.way.clock()),
-        "waiting": waiting if look.me.role in SEE_EVERY_CASE else 0,
-        "mine": mine + asked,
-        "asked": asked,
-        "to_answer": to_answer,
-        "latest": inbox.latest(connection),
+        "overdue": counts.overdue,
+        "waiting": counts.waiting if look.me.role in SEE_EVERY_CASE else 0,
+        "mine": counts.mine + counts.asked,
+        "asked": counts.asked,
+        "to_answer": counts.to_answer,
+        "latest": counts.latest,
     }
 
 

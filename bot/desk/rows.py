@@ -6,7 +6,7 @@ would go into writing the same fifty rows.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from jinja2 import Environment
@@ -20,7 +20,7 @@ from bot.model.queue import WORTH
 
 SOON = timedelta(hours=3)  # a promise this close is shown as pressing
 LASTS = 15  # seconds that a row is shown as it was put into words: how often the page's own clocks go on (desk.js)
-KEPT = 2_000  # rows at most, about a kilobyte each
+KEPT = 2_000  # rows at most, some kilobytes each
 
 
 class Rows:
@@ -38,22 +38,16 @@ class Rows:
         me: int,
         *,
         channel: Channel | None,
-        promise: datetime | None,
-        aim: Row[Any] | None,
         here: bool,
         tab: str,
         query: str,
     ) -> Markup:
-        """A row of the list `tab` or of what was searched for.
-
-        `promise`: when the next open one is due; `aim`: the team's nearest target; `here`: it is the one that is open.
-        """
+        """A row of the list `tab` or of what was searched for; `here`: it is the one that is open."""
         self._forget(w.now.timestamp())
-        aimed = (aim.kind, aim.warn_at, aim.due_at) if aim else None
-        mine = (row.owner_id == me, row.offered_to == me, row.helper_id == me)
-        key = (w.language, tab, query, here, promise, aimed, mine, repr(tuple(row)))
+        values = (repr(value) if isinstance(value, (list, dict)) else value for value in row)
+        key = (w.language, tab, query, here, row.owner_id == me, row.offered_to == me, row.helper_id == me, *values)
         if key not in self._kept:
-            item = _view(w, row, me, channel=channel, promise=promise, aim=aim)
+            item = _view(w, row, me, channel=channel)
             self._kept[key] = Markup(self._row.render(w=w, item=item, tab=tab, query=query, here=here))
         return self._kept[key]
 
@@ -63,15 +57,7 @@ class Rows:
             self._until = now + LASTS
 
 
-def _view(
-    w: Words,
-    row: Row[Any],
-    me: int,
-    *,
-    channel: Channel | None,
-    promise: datetime | None,
-    aim: Row[Any] | None,
-) -> dict[str, Any]:
+def _view(w: Words, row: Row[Any], me: int, *, channel: Channel | None) -> dict[str, Any]:
     waiting = row.status == "waiting"
     since = row.waiting_since if waiting else row.last_customer_at
     kinds = [w.name("kind", one.get("kind")) for one in row.attachments or ()]
@@ -85,15 +71,13 @@ def _view(
         "since": since or row.last_message_at,
         "pressing": waiting and since is not None and w.now - since > timedelta(minutes=15),
         "window": window_view(channel, row.last_customer_at, w.now)
-        if promise or row.status in ("waiting", "agent")
+        if row.promise or row.status in ("waiting", "agent")
         else None,
         "marks": [mark for mark in WORTH if mark in (row.marks or ())] if row.status in ("waiting", "agent") else [],
-        "aim": aim,
-        "aim_late": bool(aim and aim.due_at <= w.now),
-        "aim_soon": bool(aim and aim.warn_at <= w.now),
-        "promise": promise,
-        "promise_soon": bool(promise and promise - w.now < SOON),
-        "promise_late": bool(promise and promise <= w.now),
+        "aim_late": bool(row.aim_kind and row.aim_due_at <= w.now),
+        "aim_soon": bool(row.aim_kind and row.aim_warn_at <= w.now),
+        "promise_soon": bool(row.promise and row.promise - w.now < SOON),
+        "promise_late": bool(row.promise and row.promise <= w.now),
         "for_me": waiting and row.owner_id == me and row.offered_to != me,
         "offered": waiting and row.offered_to == me,
         "asked": row.status == "agent" and row.helper_id == me and row.owner_id != me,

@@ -33,8 +33,8 @@ from sqlalchemy import (
 )
 
 from bot.model.states import Author, Status
-from bot.store import search
-from bot.store.tables import Time, agents, cases, conversations, customers, messages, moves
+from bot.store import promises, search, targets, windows
+from bot.store.tables import Time, agents, cases, conversations, customers, live, messages, moves
 
 TABS = ("waiting", "mine", "all")
 CLOSING = "closing"  # a list beside them, of what a platform's window is about to close
@@ -82,10 +82,6 @@ _ASKED = (
     .join(conversations, _c.case_id == cases.c.id)
     .where(cases.c.helper_id == _ME, _c.id == cases.c.conversation_id, _c.status == Status.AGENT)
 )
-_ASKED_COUNT = select(func.count()).select_from(_ASKED.subquery())
-_COUNTS = select(
-    _waiting_count.scalar_subquery(), func.count(), func.coalesce(func.sum(1 - _answered), 0)
-).where(_c.agent_id == _ME)
 _OFFERED = (
     select(cases.c.conversation_id, cases.c.counts_since, cases.c.waiting_since)
     .where(cases.c.offered_to == _ME, cases.c.counts_since.is_not(None))
@@ -125,6 +121,8 @@ def _rows() -> Select[Any]:
             agents.c.name.label("owner_name"),
             agents.c.picture_version,
             _answered.label("answered"),
+            promises.NEXT.label("promise"),
+            *(targets.nearest(name).label(f"aim_{name}") for name in ("kind", "warn_at", "due_at")),
         )
         .join(customers, customers.c.id == _c.customer_id)
         .outerjoin(cases, cases.c.id == _c.case_id)
@@ -268,15 +266,30 @@ def _key(after: str | None) -> list[Any] | None:
     return values if all(type(v) is int or (isinstance(v, datetime) and v.tzinfo) for v in values) else None
 
 
-def counts(connection: Connection, agent_id: int) -> tuple[int, int, int]:
-    """How many wait, how many this agent has, and in how many of these the customer wrote last."""
-    row = connection.execute(_COUNTS, {_ME.key: agent_id}).one()
-    return (row[0], row[1], row[2])
+def counts(
+    connection: Connection, agent_id: int, *, lead: bool, closing: Sequence[windows.Closing], now: datetime
+) -> Row[Any]:
+    """The numbers beside the lists: waiting, mine, to_answer (of mine), asked (where this person's help is asked).
+
+    And closing, overdue (promises), of everyone for a `lead`; latest, the newest live line's id.
+    """
+    values = {_ME.key: agent_id, "now": now, **windows.values_of(closing)}
+    return connection.execute(_counts(lead, len(closing)), values).one()
 
 
-def asked(connection: Connection, agent_id: int) -> int:
-    """In how many conversations of colleagues this person's help is asked."""
-    return connection.execute(_ASKED_COUNT, {_ME.key: agent_id}).scalar_one()
+@cache
+def _counts(lead: bool, kinds: int) -> Select[Any]:
+    asked = select(func.count()).select_from(_ASKED.subquery())
+    overdue = promises.OVERDUE if lead else promises.OVERDUE_OF
+    return select(
+        _waiting_count.scalar_subquery().label("waiting"),
+        func.count().label("mine"),
+        func.coalesce(func.sum(1 - _answered), 0).label("to_answer"),
+        asked.scalar_subquery().label("asked"),
+        windows.number(kinds, everyone=lead).label("closing"),
+        overdue.scalar_subquery().label("overdue"),
+        func.coalesce(select(func.max(live.c.id)).scalar_subquery(), 0).label("latest"),
+    ).where(_c.agent_id == _ME)
 
 
 def waiting(connection: Connection) -> int:

@@ -194,19 +194,6 @@ def of_case(connection: Connection, case_id: int) -> list[Row[Any]]:
     return list(connection.execute(select(promises).where(_p.case_id == case_id, _p.state == OPEN).order_by(_p.due_at)))
 
 
-_NEXT_OF = (
-    select(_p.conversation_id, func.min(_p.due_at).label("due_at"))
-    .where(_p.conversation_id.in_(bindparam("conversation_ids", expanding=True)), _p.state == OPEN)
-    .group_by(_p.conversation_id)
-)
-
-
-def next_of(connection: Connection, conversation_ids: Sequence[int]) -> dict[int, datetime]:
-    """Conversation -> when its next open promise is due."""
-    rows = connection.execute(_NEXT_OF, {"conversation_ids": list(conversation_ids)})
-    return {row.conversation_id: row.due_at for row in rows}
-
-
 def watched(connection: Connection, promise_id: int) -> Row[Any] | None:
     """An open promise with who looks after it; None once it is settled."""
     return connection.execute(_with_names().where(_p.id == promise_id, _p.state == OPEN)).first()
@@ -239,13 +226,6 @@ def tally(connection: Connection, agent_id: int | None, since: datetime) -> list
     return list(connection.execute(query.where(_of(agent_id)) if agent_id is not None else query))
 
 
-def overdue(connection: Connection, agent_id: int | None, now: datetime) -> int:
-    """How many open promises are overdue; only one agent's when given."""
-    if agent_id is None:
-        return connection.execute(_OVERDUE, {"now": now}).scalar_one()
-    return connection.execute(_OVERDUE_OF, {"now": now, "me": agent_id}).scalar_one()
-
-
 def history(connection: Connection, promise_id: int) -> list[Row[Any]]:
     """Every change of a promise, oldest first, with the names of agents."""
     return list(
@@ -262,13 +242,21 @@ def _of(agent_id: int | BindParameter[int]) -> ColumnElement[bool]:
     return or_(OWNER_ID == agent_id, _p.agent_id == agent_id)
 
 
-_OVERDUE = (
+#: When the next open one of a conversation is due: a column beside the conversation's.
+NEXT = (
+    select(func.min(_p.due_at))
+    .where(_p.conversation_id == conversations.c.id, _p.state == OPEN)
+    .correlate(conversations)
+    .scalar_subquery()
+)
+#: How many are overdue at `now`, of everyone and of `me`: columns too.
+OVERDUE = (
     select(func.count())
     .select_from(promises)
     .outerjoin(cases, cases.c.id == _p.case_id)
     .where(_p.state == OPEN, _p.due_at <= bindparam("now", type_=Time))
 )
-_OVERDUE_OF = _OVERDUE.where(_of(bindparam("me", type_=Integer)))
+OVERDUE_OF = OVERDUE.where(_of(bindparam("me", type_=Integer)))
 
 
 def _with_names() -> Select[Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, and_, func, insert, or_, select, update
 
 from bot.store.tables import cases as cases_
 from bot.store.tables import conversations, targets
@@ -79,16 +79,16 @@ def broken(connection: Connection, target_id: int, now: datetime) -> None:
     connection.execute(update(targets).where(_t.id == target_id).values(state=BROKEN, broken_at=now))
 
 
-_NEAREST = (
-    select(_t.case_id, _t.kind, _t.state, _t.due_at, _t.warn_at)
-    .where(_t.case_id.in_(bindparam("case_ids", expanding=True)), _unended)
-    .order_by(_t.due_at.desc(), _t.id.desc())
-)
-
-
-def nearest(connection: Connection, case_ids: Iterable[int]) -> dict[int, Row[Any]]:
-    """Case -> the target that is due next or was due first (kind, state, due_at, warn_at); none for cases without."""
-    return {row.case_id: row for row in connection.execute(_NEAREST, {"case_ids": list(case_ids)})}
+def nearest(name: str) -> ScalarSelect[Any]:
+    """A column of the target that is due next or was due first, beside its case's columns."""
+    return (
+        select(_t[name])
+        .where(_t.case_id == cases_.c.id, _unended)
+        .order_by(_t.due_at, _t.id)
+        .limit(1)
+        .correlate(cases_)
+        .scalar_subquery()
+    )
 
 
 def of_case(connection: Connection, case_id: int) -> list[Row[Any]]:

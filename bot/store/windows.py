@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    literal,
     or_,
     select,
     text,
@@ -28,6 +29,8 @@ from sqlalchemy import (
 from bot.model.states import Status
 from bot.store.promises import OPEN, OWNER_ID
 from bot.store.tables import Time, cases, conversations, promises
+
+MOST = 100  # conversations of a kind that are looked for
 
 _c = conversations.c
 #: In the words of the index: with a parameter in their place it would not be used.
@@ -68,7 +71,7 @@ def whom(connection: Connection, conversation: Row[Any]) -> set[int]:
     return {*owners, *([conversation.agent_id] if conversation.agent_id else [])}
 
 
-def closing(connection: Connection, where: Sequence[Closing], agent_id: int | None, *, limit: int = 100) -> list[int]:
+def closing(connection: Connection, where: Sequence[Closing], agent_id: int | None, *, limit: int = MOST) -> list[int]:
     """Ids of conversations that are closing, the soonest first, up to `limit` of each kind: with an open case, or with
     a promise that somebody looks after and of whose end they were warned.
 
@@ -76,28 +79,34 @@ def closing(connection: Connection, where: Sequence[Closing], agent_id: int | No
     """
     found: list[tuple[timedelta, int]] = []
     for one in where:
-        query = _EVERYONE_S if agent_id is None else _ONE_S
-        rows = connection.execute(query, _values(one, agent_id, limit))
+        values = {**values_of([one]), "most": limit, "me": agent_id}
+        rows = connection.execute(_EVERYONE_S if agent_id is None else _ONE_S, values)
         found += [(row.last_customer_at - one.after, row.id) for row in rows]
     return [id_ for _, id_ in sorted(found)]
 
 
-def how_many_close(
-    connection: Connection, where: Sequence[Closing], agent_id: int | None, *, limit: int = 100
-) -> int:
-    """Their number, up to `limit` of each kind."""
-    query = _EVERYONE_S_NUMBER if agent_id is None else _ONE_S_NUMBER
-    return sum(connection.execute(query, _values(one, agent_id, limit)).scalar_one() for one in where)
+def number(kinds: int, *, everyone: bool) -> ColumnElement[int]:
+    """How many close, up to MOST of each of so many kinds; a column of a statement that is given `values_of` them."""
+    counts = (
+        select(func.count()).select_from(_closing(n, everyone=everyone).subquery()).scalar_subquery()
+        for n in range(kinds)
+    )
+    return sum(counts, start=literal(0))
 
 
-def _values(one: Closing, agent_id: int | None, limit: int) -> dict[str, Any]:
-    values = {"channel": one.channel, "after": one.after, "until": one.until, "most": limit}
-    return values if agent_id is None else values | {"me": agent_id}
+def values_of(where: Sequence[Closing]) -> dict[str, Any]:
+    """What `number` is to be asked with; `me`, the person's id, comes from the caller."""
+    values: dict[str, Any] = {"most": MOST}
+    for n, one in enumerate(where):
+        values |= {f"channel{n}": one.channel, f"after{n}": one.after, f"until{n}": one.until}
+    return values
 
 
 _me = bindparam("me", type_=Integer)
 _most = bindparam("most", type_=Integer)
-_helped = select(func.count()).where(cases.c.id == _c.case_id, cases.c.helper_id == _me).scalar_subquery()
+_helped = (
+    select(func.count()).where(cases.c.id == _c.case_id, cases.c.helper_id == _me).correlate(conversations)
+).scalar_subquery()
 _OWED = (
     select(promises.c.id)
     .select_from(promises.outerjoin(cases, cases.c.id == promises.c.case_id))
@@ -106,10 +115,10 @@ _OWED = (
 )
 
 
-def _near(*wanted: ColumnElement[bool] | TextClause) -> Subquery:
+def _near(n: int, *wanted: ColumnElement[bool] | TextClause) -> Subquery:
     wrote = _c.last_customer_at
-    query = select(_c.id, wrote).where(*wanted, _c.channel == bindparam("channel"), _c.blocked.is_(False))
-    query = query.where(wrote > bindparam("after", type_=Time), wrote <= bindparam("until", type_=Time))
+    query = select(_c.id, wrote).where(*wanted, _c.channel == bindparam(f"channel{n}"), _c.blocked.is_(False))
+    query = query.where(wrote > bindparam(f"after{n}", type_=Time), wrote <= bindparam(f"until{n}", type_=Time))
     return query.order_by(wrote).limit(_most).subquery()
 
 
@@ -118,11 +127,11 @@ def _together(*parts: Subquery) -> Select[Any]:
     return select(both).order_by(both.c.last_customer_at).limit(_most)
 
 
-_EVERYONE_S = _together(_near(_UNDER_WAY), _near(_WARNED, exists(_OWED.where(OWNER_ID.is_not(None)))))
-_ONE_S = _together(
-    _near(_UNDER_WAY, or_(_c.status == Status.WAITING, _c.agent_id == _me, _helped > 0)),
-    _near(_WARNED, exists(_OWED.where(OWNER_ID == _me))),
-)
-_EVERYONE_S_NUMBER, _ONE_S_NUMBER = (
-    select(func.count()).select_from(query.subquery()) for query in (_EVERYONE_S, _ONE_S)
-)
+def _closing(n: int, *, everyone: bool) -> Select[Any]:
+    if everyone:
+        return _together(_near(n, _UNDER_WAY), _near(n, _WARNED, exists(_OWED.where(OWNER_ID.is_not(None)))))
+    mine = or_(_c.status == Status.WAITING, _c.agent_id == _me, _helped > 0)
+    return _together(_near(n, _UNDER_WAY, mine), _near(n, _WARNED, exists(_OWED.where(OWNER_ID == _me))))
+
+
+_EVERYONE_S, _ONE_S = _closing(0, everyone=True), _closing(0, everyone=False)
