@@ -41,8 +41,12 @@ class Measures:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry(auto_describe=False)
         self._received = Counter(
-            "sportello_received", "Events that arrived; new or known.", ["channel", "kind"], registry=registry
+            "sportello_received", "Events that arrived: new, known, not stored.", ["channel", "kind"], registry=registry
         )
+        self._stored = Histogram(
+            "sportello_store_seconds", "From arrived to stored; only then the platform is told.",
+            registry=registry, buckets=SECONDS,
+        )  # fmt: skip
         self._turns = Counter("sportello_turns", "Turns by what they came to.", ["outcome"], registry=registry)
         self._turn = Histogram(
             "sportello_turn_seconds", "A whole turn, kept and committed.", registry=registry, buckets=SECONDS
@@ -78,11 +82,16 @@ class Measures:
         self._call = cache(self._delivery.labels)
         self._outcome = cache(self._turns.labels)
 
-    def received(self, channel: str, new: int, known: int) -> None:
-        """A delivery was stored: so many new events, so many that were known."""
+    def received(self, channel: str, new: int, known: int, seconds: float) -> None:
+        """A delivery was stored, in so long: so many new events, so many that were known."""
+        self._stored.observe(seconds)
         self._new(channel, "new").inc(new)
         if known:
             self._new(channel, "known").inc(known)
+
+    def refused(self, channel: str, number: int) -> None:
+        """A delivery could not be stored: the platform was not told 200, and sends it again."""
+        self._new(channel, "not_stored").inc(number)
 
     def turned(self, words: str, seconds: float, waited: float) -> None:
         """A turn ended, with these words in the log; it had waited for so long."""

@@ -65,6 +65,7 @@ async def test_every_stage_of_a_messages_way_is_counted(flow: World) -> None:
     found = await measured(flow)
     assert number(found, "sportello_received_total", "paper", "new") == 3
     assert number(found, "sportello_received_total", "paper", "known") == 1
+    assert number(found, "sportello_store_seconds_count") == 3
     assert number(found, "sportello_turns_total", "answered") == 1
     assert number(found, "sportello_turns_total", "aside") == 1
     assert number(found, "sportello_turns_total", "engine_down") == 1
@@ -75,6 +76,17 @@ async def test_every_stage_of_a_messages_way_is_counted(flow: World) -> None:
     assert number(found, "sportello_deliveries_total", "paper", "sent") >= 1
     assert number(found, "sportello_deliveries_total", "paper", "ambiguous") == 1
     assert number(found, "sportello_outgoing", "ambiguous") == 1
+
+
+async def test_what_the_store_does_not_take_is_counted(flow: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flow.way.arrivals, "add", full)
+        with pytest.raises(OSError, match="full"):
+            await flow.receives(flow.raw(text="uno"))
+    assert number(await measured(flow), "sportello_received_total", "paper", "not_stored") == 1
 
 
 async def test_a_refused_state_is_two_questions(flow: World) -> None:
@@ -171,7 +183,7 @@ def test_measuring_a_turn_costs_next_to_nothing() -> None:
     measures = Measures()
 
     def message() -> None:
-        measures.received("paper", 1, 0)
+        measures.received("paper", 1, 0, 0.005)
         measures.asked("ok", 0.02)
         measures.turned("store_hours 0.93", 0.03, 0.0)
         measures.called("paper", "sent", 0.1)

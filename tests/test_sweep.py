@@ -13,7 +13,7 @@ from bot.flow.sweep import promises_due, retention, sweep, watched
 from bot.flow.waiting import slipped
 from bot.model.dialogue import Ask, PromiseMade, Turn, Watch
 from bot.model.states import Status
-from bot.store.tables import agents, events, live, sessions, watches
+from bot.store.tables import agents, events, live, promises, sessions, watches
 from tests.flow_support import SUNDAY, TUESDAY, World, turn
 
 FIXED = Watch("incident:1", '/check_incident{"incident": "1"}', '/incident_fixed{"incident": "1"}')
@@ -129,6 +129,8 @@ async def test_a_due_promise_is_shown_once(flow: World) -> None:
 
 
 async def test_only_old_things_are_forgotten(flow: World) -> None:
+    made = PromiseMade("il tecnico", flow.clock() + timedelta(days=60), "T-1")
+    flow.engine.script = [turn("Guasto.", promises=(made,), watches=(FIXED,))]
     await flow.writes("vecchio")
     agent = await flow.agent()
 
@@ -148,6 +150,8 @@ async def test_only_old_things_are_forgotten(flow: World) -> None:
     assert all(row.at > flow.clock() - timedelta(days=1) for row in await flow.rows(live))
     assert await flow.said("customer") == ["vecchio", "nuovo"]
     assert len(await flow.rows(agents)) == 1
+    assert [row.reference for row in await flow.rows(promises)] == ["T-1"], "however old, it is still to be kept"
+    assert [row.state for row in await flow.rows(watches)] == ["open"]
 
 
 async def test_the_whole_sweep_runs_and_changes_nothing_where_nothing_is_due(flow: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from bot.flow.way import Way
@@ -10,8 +11,13 @@ from bot.model.messages import ConversationKey, RawEvent
 
 async def receive(way: Way, channel: str, raws: Sequence[RawEvent]) -> int:
     """Store the events durably; how many were new. Raises what the store raises: then nothing is acknowledged."""
-    new = await way.arrivals.add((channel, raws, way.clock()))
-    way.measures.received(channel, len(new), len(raws) - len(new))
+    began = time.perf_counter()
+    try:
+        new = await way.arrivals.add((channel, raws, way.clock()))
+    except Exception:
+        way.measures.refused(channel, len(raws))
+        raise
+    way.measures.received(channel, len(new), len(raws) - len(new), time.perf_counter() - began)
     for chat in {raw.chat for raw in new if raw.chat is not None}:
         way.arrived(ConversationKey(channel, chat))
     return len(new)
