@@ -53,12 +53,15 @@ def page(sets: Sequence[Set], found: Sequence[Found], failed: Mapping[tuple[str,
 
 
 def sizes(one: Set) -> str:
-    """How many sentences there are, and who is spared most of them."""
-    intents = len({intent for _, intent in one.train} - {"nlu_fallback"})
+    """How many sentences there are, who is spared most of them, and how much nobody can reach."""
+    taught = {intent for _, intent in one.train} - {"nlu_fallback"}
+    strange = sum(intent not in taught for _, intent in one.test)
+    limit = f" {strange} of those to test belong to no intent that is taught, and none can be right there: the most " \
+            f"anyone can reach is {100 - 100 * strange / len(one.test):.1f} %." if strange else ""
     spared = "".join(f" {SYSTEMS[system]} is taught at most {count} sentences an intent, for it would take hours."
                      for system, count in one.most.items())
-    return f"{intents} intents, {len(one.train)} sentences to train, {len(one.test)} to test, " \
-           f"{len(one.outside)} out of scope.{spared}"
+    return f"{len(taught)} intents, {len(one.train)} sentences to train, {len(one.test)} to test, " \
+           f"{len(one.outside)} out of scope.{limit}{spared}"
 
 
 def table(rows: Sequence[Found], failed: Mapping[str, str]) -> list[str]:

@@ -23,7 +23,7 @@ from engine.intents import Opinion
 OPTIONS = {"refused": 0.05, "asked": 0.03}
 #: How much nearness counts where a background was shown, which tells better what is none of the topics, and where none
 #: was. Found on validation parts and in cross-validation.
-BESIDE, ALONE = 0.1, 0.6
+BESIDE, ALONE = 0.1, 1.0
 #: With fewer answers than this the limits would be luck, and the cautious ones below hold.
 ENOUGH = 30
 TINY = 1e-9

@@ -10,6 +10,7 @@ import pytest
 
 from bench_nlu import __main__ as bench
 from bench_nlu import metrics, systems
+from bench_nlu.report import sizes
 from bench_nlu.sets import NoData, Set, all_sets, tabbed
 from bench_nlu.systems import judged
 
@@ -56,6 +57,12 @@ def test_a_folder_may_hold_other_sets(tmp_path: Path) -> None:
 def test_a_folder_without_any_set_is_told(tmp_path: Path) -> None:
     with pytest.raises(NoData, match="train.tsv"):
         all_sets(tmp_path)
+
+
+def test_the_page_says_what_nobody_can_reach() -> None:
+    assert "can reach" not in sizes(TINY)
+    untaught = replace(TINY, test=[*TINY.test, ("boh", "None"), ("mah", "None")])
+    assert "2 of those to test belong to no intent" in sizes(untaught) and "can reach is 50.0 %" in sizes(untaught)
 
 
 def test_a_slow_system_is_taught_the_same_share_of_every_intent() -> None:
