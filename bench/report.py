@@ -117,7 +117,13 @@ def _live(found: Found, scale: Scale) -> list[str]:
     return [
         "## A new case on the screen of its agent",
         f"{much.desks} open desks with a live stream each, {much.open_cases:,} open cases, {much.cases} new ones, one "
-        "a second, each by a customer's webhook: from the case's row until its agent's page is there.",
+        "a second, each by a customer's webhook: from the case's row until its agent's page is there. "
+        + (
+            f"Then {much.in_chromium} more, with all of these open, for an agent who has the list in a real Chromium, "
+            "too: until the row is in that page."
+            if any(one.in_chromium for one in found.live.values())
+            else "No Chromium was found: no real page was measured."
+        ),
         table(["", "", "p50 ms", "p95 ms", "p99 ms", "not seen"], live.rows(found.live)),
     ]
 

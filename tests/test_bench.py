@@ -15,6 +15,7 @@ from bench.customers import CONVERSATIONS, ByRest, NotAnswered, Platform, line_o
 from bench.load import TOGETHER, Newcomers, Tally, closed_loop, long_conversation, open_loop, percentile
 from bench.plan import PARTS, Plan
 from bench.processes import Memory
+from bench.real_page import chromium
 from bench.report import report, targets
 from bench.scale import Found, Scale
 from bench.stock import stories_of
@@ -224,6 +225,7 @@ def test_agents_at_one_queue_get_each_case_once(tmp_path: Path, monkeypatch: pyt
 
 def test_a_new_case_is_seen_at_the_desk_of_its_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.desks.FOLDER", tmp_path)
-    found = live.measure(live.Scale(desks=2, open_cases=20, cases=1, warm_up=0))
+    found = live.measure(live.Scale(desks=2, open_cases=20, cases=1, warm_up=0, in_chromium=1))
     assert all(len(one.shown) == 1 and not one.missed for one in found.values())
+    assert all(len(one.in_chromium) == bool(chromium()) and not one.not_in_chromium for one in found.values())
     assert 0 < live.slowest(found) < 60_000
