@@ -35,7 +35,7 @@ from bot.sandbox import Sandbox
 from bot.store import team_files
 from bot.store.database import Database
 from bot.store.lead import FirstHere, ServerLock
-from bot.store.migrate import Standing, migrate, standing
+from bot.store.migrate import Standing, drop_all, migrate, standing
 from bot.store.tables import events, live, metadata, outgoing
 from bot.store.trouble import meaning
 from tests.bot_process import ROOT, echo_engine
@@ -486,6 +486,22 @@ async def test_a_backup_brings_back_what_was_before_an_upgrade(
     assert contents(empty) == contents(flow.db)
     with empty.engine.connect() as connection:
         assert standing(connection) == Standing.PRESENT and not inspect(connection).has_table("of_tomorrow")
+
+
+async def test_a_restore_into_a_database_without_our_tables_drops_nothing(
+    flow: World, empty: Database, tmp_path: Path
+) -> None:
+    """Somebody else's may be there, where an address is wrong."""
+    await filled(flow)
+    file = tmp_path / "backup.db"
+    counts = await asyncio.to_thread(backup, flow.db, file)
+    with empty.engine.connect().execution_options(writer=True) as connection, connection.begin():
+        drop_all(connection)
+        connection.exec_driver_sql("CREATE TABLE of_others (id INTEGER PRIMARY KEY)")
+    assert await asyncio.to_thread(restore, empty, file, scratch=tmp_path, overwrite=True) == counts
+    assert contents(empty) == contents(flow.db)
+    with empty.engine.connect() as connection:
+        assert inspect(connection).has_table("of_others")
 
 
 @pytest.mark.parametrize("harm", ["cut", "absent", "foreign", "orphans"])

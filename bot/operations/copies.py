@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.database import Database
 from bot.store.lead import FirstHere, somebody_leads
-from bot.store.migrate import Standing, TooNew, make_anew, migrate, standing
+from bot.store.migrate import Standing, TooNew, drop_all, make, migrate, standing
 from bot.store.tables import metadata
 from bot.store.trouble import meaning
 
@@ -73,13 +73,18 @@ def restore(db: Database, file: Path, *, scratch: Path, overwrite: bool = False)
 def _emptied(target: Connection, *, overwrite: bool) -> None:
     """The present tables without rows. Those of another version are made anew: to go back to before an upgrade."""
     its = standing(target)
-    if its == Standing.EMPTY or (its != Standing.PRESENT and overwrite):
-        make_anew(target)
-    elif its != Standing.PRESENT or holds_rows(target):
-        if not overwrite:
-            raise CopyFailed("The database is not empty: stop the bot, and say --overwrite.")
+    if its == Standing.EMPTY:
+        make(target)
+    elif its == Standing.PRESENT and not holds_rows(target):
+        return
+    elif not overwrite:
+        raise CopyFailed("The database is not empty: stop the bot, and say --overwrite.")
+    elif its == Standing.PRESENT:
         for table in reversed(metadata.sorted_tables):
             target.execute(delete(table))
+    else:
+        drop_all(target)
+        make(target)
 
 
 @contextmanager

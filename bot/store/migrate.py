@@ -56,14 +56,18 @@ def standing(connection: Connection) -> Standing:
     return Standing.PRESENT if its == ours[-1] else Standing.OLDER
 
 
-def make_anew(connection: Connection) -> None:
-    """Drop all tables, whichever version made them, and make the present ones, in the caller's transaction."""
+def make(connection: Connection) -> None:
+    """Make the present tables where there are none, in the caller's transaction."""
     from alembic import command
 
+    command.upgrade(_config(connection), "head")
+
+
+def drop_all(connection: Connection) -> None:
+    """Drop every table there is, whichever version made it, in the caller's transaction."""
     there = MetaData()
     there.reflect(connection)
     there.drop_all(connection)
-    command.upgrade(_config(connection), "head")
 
 
 def _ours() -> list[str]:
