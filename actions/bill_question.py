@@ -9,7 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.billing import Bill, Item
-from actions.common import CareAction, Event, entity, hand_off, language, now, text
+from actions.common import CareAction, Event, entity, hand_off, language, last_answers, now, text
 from actions.identity import need_identity
 from actions.words import euros, month, signed_euros, the_day
 
@@ -22,6 +22,14 @@ PARTS = (
     ("pay", r"come (si )?pag|come posso pagare|dove pago|a rate|how (do|can) i pay|instal?ment"),
     ("previous", r"precedente|mese scorso|quella prima|previous|last month'?s"),
 )
+#: Said after the bill was told: it is not right.
+DISPUTES = re.compile(
+    r"\bnon (mi )?torna|\bnon (è|e'|e) (giust|corrett|possibil|ver[oa])|sbagliat|error|esagerat|\btroppo?\b"
+    r"|\b(not|isn'?t|ain'?t|can'?t be) (right|correct|true|possible)|\bwrong|\btoo (much|high)|mistake",
+    re.IGNORECASE,
+)
+#: Answers that tell a bill.
+TOLD = ("to_pay", "overdue", "paid", "direct_debit", "why")
 #: Changes beyond these are left out of the list; the total difference still tells the truth.
 LISTED = 4
 
@@ -51,7 +59,7 @@ class BillQuestion(CareAction):
         elif part == "previous":
             say_previous(dispatcher, tracker, bills)
         elif part == "wrong":
-            self._wrong(dispatcher, tracker, bills[0])
+            _wrong(dispatcher, tracker, bills[0])
         else:
             if not entity(tracker, "bill_part"):  # a button stands under the bill itself: do not repeat it
                 say_bill(dispatcher, tracker, bills[0])
@@ -59,10 +67,25 @@ class BillQuestion(CareAction):
                 say_why(dispatcher, tracker, bills)
         return [SlotSet("_bill_part", None)]
 
-    def _wrong(self, dispatcher: CollectingDispatcher, tracker: Tracker, bill: Bill) -> None:
-        dispatcher.utter_message(response="utter_bill_wrong")
-        note = f"bill_disputed: {bill.number}, {euros(bill.total, 'it')}"
-        hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=note)
+
+def disputes_the_bill(tracker: Tracker) -> bool:
+    """True when the bill was told just before and the customer says, in whatever words, that it is not right."""
+    told = any(answer.removeprefix("utter_bill_").startswith(TOLD) for answer in last_answers(tracker))
+    return bool(told and tracker.get_slot("verified_customer") and DISPUTES.search(text(tracker)))
+
+
+async def dispute(dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+    """A person checks the latest bill."""
+    bills = await systems.billing.bills(str(tracker.get_slot("verified_customer")), today=now(tracker).date())
+    if bills:
+        _wrong(dispatcher, tracker, bills[0])
+    return []
+
+
+def _wrong(dispatcher: CollectingDispatcher, tracker: Tracker, bill: Bill) -> None:
+    dispatcher.utter_message(response="utter_bill_wrong")
+    note = f"bill_disputed: {bill.number}, {euros(bill.total, 'it')}"
+    hand_off(dispatcher, tracker, reason="topic", topic=BillQuestion.topic, note=note)
 
 
 def wanted_part(tracker: Tracker) -> str:

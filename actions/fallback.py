@@ -10,8 +10,10 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.ask_human import last_topic
 from actions.backends import Backends
+from actions.bill_question import dispute, disputes_the_bill
 from actions.common import CareAction, Event, end_form, hand_off, language, text
 from actions.line_status import LineStatus, follows_a_line
+from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
 
 #: A thumb up or a heart needs no words: the tokenizer drops it, and "I didn't get that" would be a poor answer.
@@ -43,6 +45,11 @@ class NotUnderstood(CareAction):
         if KIND_SIGN.fullmatch(text(tracker)):
             dispatcher.utter_message(response="utter_thank_aside" if form else "utter_thank")
             return [FollowupAction(form or "action_listen")]
+        if LANGUAGE.match(text(tracker)):
+            dispatcher.utter_message(response="utter_ask_language")
+            return [FollowupAction(form or "action_listen")]
+        if not form and disputes_the_bill(tracker):
+            return [*await dispute(dispatcher, tracker, systems), FollowupAction("action_listen")]
         if not form and follows_a_line(tracker):
             told = await LineStatus().answer(dispatcher, tracker, systems)
             asks_on = any(event["event"] == "followup" for event in told)

@@ -1,5 +1,6 @@
 """Hello, thank you, goodbye, yes, no, "are you a robot?": short answers that never lose what was going on."""
 
+import re
 from typing import ClassVar
 
 from rasa_sdk import Tracker
@@ -7,6 +8,7 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
+from actions.bill_question import dispute, disputes_the_bill
 from actions.common import CareAction, Event, end_form, intent, last_answers, metadata, text
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
@@ -17,6 +19,16 @@ ANSWERS = {
     "greet": "utter_greet", "goodbye": "utter_goodbye", "thank": "utter_thank", "affirm": "utter_affirm",
     "deny": "utter_deny", "ask_bot": "utter_ask_bot",
 }  # fmt: skip
+
+
+#: "Parli italiano?", "do you speak English?", "in English please"; not "is there a person who speaks English?".
+LANGUAGE = re.compile(
+    r"(?!.*\b(person\w*|operat\w+|qualcuno|someone|somebody|anyone|anybody|collega|agent\w*)\b)(?:.*?)(?:"
+    r"\b(parl|cap|rispond|scriv)\w*\b.{0,20}\b(italiano|inglese)\b"
+    r"|\b(speak|understand|write|reply|answer|talk|chat)\w*\b.{0,20}\b(italian|english)\b"
+    r"|^\W*(in )?(italiano|inglese|italian|english)( please| per favore)?\W*$)",
+    re.IGNORECASE,
+)
 
 
 class SmallTalk(CareAction):
@@ -33,6 +45,9 @@ class SmallTalk(CareAction):
         """See CareAction."""
         said, confidence = intent(tracker)
         form = tracker.active_loop_name
+        if LANGUAGE.match(text(tracker)) and said != "thank":
+            dispatcher.utter_message(response="utter_ask_language")
+            return [FollowupAction(form)] if form else []
         if confidence < SURE and not text(tracker).startswith("/"):
             return [FollowupAction("action_not_understood")]
         if form and said in ("deny", "goodbye"):
@@ -42,6 +57,8 @@ class SmallTalk(CareAction):
             if said in ASIDES:
                 dispatcher.utter_message(response=ASIDES[said])
             return [FollowupAction(form)]
+        if said == "deny" and disputes_the_bill(tracker):
+            return await dispute(dispatcher, tracker, systems)
         if said == "deny" and "utter_did_you_mean" in last_answers(tracker):
             dispatcher.utter_message(response="utter_neither")
             return []

@@ -183,3 +183,15 @@ def test_requests_over_http(http_actions: ActionServer, systems: FakeSystems) ->
     for wrong in ({"cases": [{**CASE, "status": "lost"}]}, {"cases": [{}]}, {"cases": None}):
         systems.on(path, (200, wrong))
         assert case(http_actions, customer=CUSTOMER).said == ["utter_backend_down"], wrong
+
+
+@pytest.mark.parametrize("text", ["non mi torna", "it's not right", "è sbagliato", "this is too much!!"])
+def test_a_bill_just_told_is_disputed_in_few_words(actions: ActionServer, text: str) -> None:
+    bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_bill_to_pay"}}
+    events = [{"event": "user", "text": "la mia bolletta"}, {"event": "action", "name": "action_bill_question"}, bot]
+    told = {"events": events, "slots": {"verified_customer": CUSTOMER}}
+    for action, intent in (("action_small_talk", "deny"), ("action_not_understood", "nlu_fallback")):
+        answer = actions.call(action, text=text, intent=intent, **told)
+        assert answer.said == ["utter_bill_wrong"] and (answer.custom("handoff") or {})["topic"] == "bill_question"
+    assert actions.call("action_small_talk", text="no grazie", intent="deny", **told).said == ["utter_deny"]
+    assert actions.call("action_small_talk", text=text, intent="deny").said == ["utter_deny"]

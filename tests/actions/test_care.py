@@ -156,3 +156,19 @@ def test_a_copy_or_an_erasure_is_promised_within_thirty_days(actions: ActionServ
 def test_a_button_says_which(actions: ActionServer) -> None:
     tapped = privacy(actions, '/privacy_request{"privacy_kind": "erase"}', entities={"privacy_kind": "erase"})
     assert tapped.said == ["utter_privacy_erase"] and tapped.slots["privacy_kind"] == "erase"
+
+
+@pytest.mark.parametrize(
+    "text", ["ciao, parli italiano?", "do you speak English?", "english please", "can I write in english", "inglese"]
+)
+def test_which_languages_it_speaks(actions: ActionServer, text: str) -> None:
+    assert actions.call("action_small_talk", text=text, intent="ask_bot").said == ["utter_ask_language"]
+    unsure = actions.call("action_not_understood", text=text)
+    assert unsure.said == ["utter_ask_language"] and follows(unsure) == ["action_listen"]
+    asked = actions.call("action_small_talk", text=text, intent="ask_bot", loop="stock_form", asked="stock_town")
+    assert asked.said == ["utter_ask_language"] and follows(asked) == ["stock_form"]
+
+
+@pytest.mark.parametrize("text", ["c'è qualcuno che parla inglese?", "an agent who speaks english", "parli con me?"])
+def test_who_wants_a_person_of_a_language_is_not_answered_about_the_bot(actions: ActionServer, text: str) -> None:
+    assert actions.call("action_not_understood", text=text).said == ["utter_rephrase"]
