@@ -29,6 +29,12 @@ beside() {
     docker compose --profile next up -d --wait engine-next
 }
 
+# With this folder's test conversations: they belong to the content, and no image holds them.
+try() {
+    docker compose run --rm --no-deps -T -v "$PWD/tests/content:/app/tests/content:ro" bot \
+        python -m bot engine try http://engine-next:5005
+}
+
 take_over() {
     sleep 10 # bots look up every five seconds which engines there are: only then engine-next answers meanwhile
     moving=yes
@@ -45,7 +51,7 @@ swap)
     trap end EXIT
     docker compose build engine
     beside
-    docker compose exec -T bot python -m bot engine try http://engine-next:5005 || [ "${2:-}" = --anyway ]
+    try || [ "${2:-}" = --anyway ]
     take_over
     docker tag "$IMAGE:served" "$IMAGE:before"
     ;;

@@ -20,7 +20,10 @@ case "$*" in
 esac
 """
 BESIDE = "docker compose --profile next up -d --wait engine-next"
-TRIED = "docker compose exec -T bot python -m bot engine try http://engine-next:5005"
+TRIED = (
+    f"docker compose run --rm --no-deps -T -v {ROOT}/tests/content:/app/tests/content:ro bot "
+    "python -m bot engine try http://engine-next:5005"
+)
 TAKES_OVER = "docker compose up -d --wait engine"
 AWAY = "docker compose --profile next stop engine-next"
 SERVED = "docker tag sportello-engine sportello-engine:served"
@@ -85,4 +88,7 @@ def test_it_names_what_the_compose_file_has() -> None:
     text = (ROOT / "deploy/engine.sh").read_text()
     assert services["engine"]["image"] == services["engine-next"]["image"] == "sportello-engine"
     assert "IMAGE=sportello-engine\n" in text and "http://engine-next:5005" in text
+    assert list((ROOT / "tests/content").glob("*.yml")), "and they are looked for where they are put:"
+    assert '"tests" / "content"' in (ROOT / "bot/operations/engines.py").read_text()
+    assert "WORKDIR /app\n" in (ROOT / "deploy/bot.Dockerfile").read_text()
     assert services["engine-next"]["profiles"] == ["next"] and "engine" in str(services["engine-next"]["networks"])

@@ -195,7 +195,7 @@ async def test_swap_and_back_with_one_command_each(
         assert children.model == older
     assert load.failed == [] and load.answers
     said = capsys.readouterr().out
-    assert "stored messages: 0 of 0 as before" in said and f"Model {name_of(own)} is in use." in said
+    assert "stored messages: there are none here" in said and f"Model {name_of(own)} is in use." in said
     await show(way, settings)
     assert f"{'older':20} in use" in capsys.readouterr().out
     service.cancel()

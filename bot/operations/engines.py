@@ -125,6 +125,8 @@ async def _tried(way: Way, url: str, root: Path, most: int) -> tuple[str, dict[s
 
 def _words(name: str, done: Rehearsal) -> str:
     """The report as it is printed. Customers' words are blacked out as in a log: this may be pasted elsewhere."""
+    if not done.asked:
+        return f"{name}: there are none here"
     lines = [f"{name}: {done.asked - len(done.differ)} of {done.asked} as before ({done.agreement:.1%})"]
     lines += _shown("", done.differ)
     if done.other_words:
