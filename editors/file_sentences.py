@@ -71,6 +71,12 @@ FILES: dict[str, tuple[str, str]] = {
         "manca domain/{stem}.yml: i file di un argomento hanno tutti lo stesso nome.",
         "there is no domain/{stem}.yml; the files of a topic have one name.",
     ),
+    "stories_not_read": (
+        "qui nessuno legge `stories:`: il bot segue solo le regole. Scrivile sotto `rules:`, con `- rule:`; oppure, se "
+        "ti servono proprio esempi di dialogo, aggiungi `- name: MemoizationPolicy` sotto `policies:` in config.yml.",
+        "nobody reads `stories:` here; the bot follows rules only. Write them under `rules:`, with `- rule:`; or, if "
+        "you do need examples of dialogue, add `- name: MemoizationPolicy` under `policies:` in config.yml.",
+    ),
     "no_test_file": (
         "manca tests/content/{stem}.yml: scrivi le conversazioni che questo file deve fare bene.",
         "tests/content/{stem}.yml is missing: write the conversations that this file must get right.",

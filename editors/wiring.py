@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from editors.code import WORD
 from editors.content import Content
@@ -20,6 +23,9 @@ REACHED_IN_A_FORM = frozenset({"inform", "cancel_form"})
 SMALL_TALK = frozenset({"greet", "goodbye", "thank", "affirm", "deny", "ask_bot", "ask_human"})
 #: The short title of a topic.
 TITLE = "utter_topic_"
+#: Rasa's policies that learn of `stories:`. Each costs every turn time, so there is none while there are only rules.
+LEARN_STORIES = {"MemoizationPolicy", "AugmentedMemoizationPolicy", "TEDPolicy", "UnexpecTEDIntentPolicy"}
+HOME = Path(__file__).resolve().parent.parent
 #: Always there in Rasa.
 RASA = frozenset({
     "action_listen", "action_restart", "action_session_start", "action_default_fallback", "action_deactivate_loop",
@@ -98,6 +104,16 @@ def check_stories(content: Content) -> Iterator[Mistake]:
             for place, step in enumerate(story.get(part) or []):
                 for say, name in _unknown(content, step):
                     yield source.mistake(say, key, number, part, place, story=title, name=name)
+
+
+def check_read(content: Content) -> Iterator[Mistake]:
+    """Rules are followed; stories are examples, and teach nothing where config.yml names nobody who learns of them."""
+    config = content.root / "config.yml"
+    read = yaml.safe_load((config if config.exists() else HOME / "config.yml").read_text("utf-8"))
+    if not LEARN_STORIES & {each["name"] for each in read.get("policies") or []}:
+        for source in content.sources["stories"].values():
+            if source.data.get("stories"):
+                yield source.mistake("stories_not_read", "stories")
 
 
 def _unknown(content: Content, step: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -227,6 +227,9 @@ MISTAKES: dict[str, tuple[Make, str, str, str]] = {
                                    "      - slot_was_set:", "the condition on language has no effect"),
     "a rule without action": (added(COMPLAINT_STORY, "\n  - rule: idle\n    steps:\n      - intent: thank\n"),
                               COMPLAINT_STORY, "  - rule: idle", "the rule “idle” does nothing"),
+    "a story nobody reads": (added(COMPLAINT_STORY, "\nstories:\n  - story: x\n    steps:\n      - intent: thank\n"
+                                   "      - action: action_complaint\n"),
+                             COMPLAINT_STORY, "stories:", "nobody reads `stories:` here"),
     "a story's unknown action": (replaced(COMPLAINT_STORY, "action_complaint", "action_complain"), COMPLAINT_STORY,
                                  "action_complain", "“a complaint”: no domain file lists the action action_complain"),
     "a test's unknown intent": (replaced("tests/content/complaint.yml", "intent: complaint", "intent: complain"),
