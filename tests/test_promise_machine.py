@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,20 @@ class Promises(Handoffs):
         assert not closed & {case for case in running if case}
         assert not [row for row in self.run(self.flow.rows(targets)) if row.case_id in closed and row.ended_at is None]
         assert not [row for row in self.run(self.flow.rows(waits)) if row.case_id in closed and row.ended_at is None]
+
+    @invariant()
+    def the_clock_that_runs_is_whose_turn_it_is(self) -> None:
+        for chat in CHATS:
+            found = self.run(self.flow.conversation(chat))
+            of_case: dict[int, list[Any]] = {}
+            for span in self.run(self.flow.rows(spans)):
+                of_case.setdefault(span.case_id, []).append(span)
+            for row in of_case.values():
+                for one, after in pairwise(row):
+                    assert one.ended_at and one.ended_at <= after.began_at and one.ended_why
+            if found and found.case_id:
+                running = of_case[found.case_id][-1]
+                assert running.ended_at is None and (running.clock, found.status) != ("person", Status.WAITING)
 
     def _everything_ends(self) -> None:
         """Days later each promise is settled, with a row that says why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 
 from bot.flow import assign
 from bot.flow.teams import fresh, outdated, take_in
-from bot.store import agents, lists, targets
+from bot.store import agents, lists, promises, targets
 from bot.store import tables as t
 from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor
 from tests.flow_support import CHAT, TEAMS
@@ -224,7 +225,13 @@ async def test_at_the_end_of_a_shift_one_by_one(desk: DeskWorld) -> None:
     for conversation in (one, two):
         await anna.posts(f"/desk/c/{conversation}/take")
     await reports(bea)
+    promise = partial(
+        promises.make, conversation_id=two, what="richiamare", due=desk.flow.clock() + timedelta(hours=2), kind="call",
+        made_by="agent", who="agent", agent_id=1, now=desk.flow.clock(),
+    )  # fmt: skip
+    await desk.flow.db.write(promise)
     page = (await anna.opens("/desk/shift")).text
+    assert page.count("richiamare") == 1 and "promessa: oggi, 13:00" in page, "what whoever goes home leaves to others"
     bea_id = await id_of(desk, "bea")
     assert page.count(f'<option value="p{bea_id}" selected>') == 2
     answer = await anna.posts(f"/desk/c/{one}/pass", {"to": f"p{bea_id}", "next": "shift"})

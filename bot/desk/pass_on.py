@@ -11,7 +11,7 @@ from bot.desk.look import Look, whole
 from bot.flow import transfer
 from bot.model.errors import Refused
 from bot.model.roles import OVERSEERS
-from bot.store import agents, conversations, lists, presence
+from bot.store import agents, conversations, lists, presence, promises
 
 
 async def shift(look: Look) -> web.StreamResponse:
@@ -27,7 +27,10 @@ async def shift(look: Look) -> web.StreamResponse:
             opened = conversations.get(connection, row.id)
             choice = transfer.suggested(connection, look.way, opened, look.me.id, now) if opened else None
             suggested[row.id] = names.get(choice.agent_id) if choice else None
-        return {"rows": rows, "suggested": suggested, "colleagues": list(names.values())}
+        owed: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
+        for promise in promises.open_of(connection, list(owed)):
+            owed[promise.conversation_id].append(promise)
+        return {"rows": rows, "suggested": suggested, "owed": owed, "colleagues": list(names.values())}
 
     data = await look.way.db.read(read)
     return look.page("shift.html", teams=look.way.teams.all, **data)
