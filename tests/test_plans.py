@@ -60,7 +60,8 @@ def everything(connection: Connection) -> None:
             first = lists.listed(connection, tab, ME, lead=lead, limit=10)
             assert len(first.rows) == 10 and first.after
             lists.listed(connection, tab, ME, lead=lead, after=first.after)
-    lists.calls(connection, ME)
+    for lead in (False, True):
+        lists.calls(connection, ME, lead=lead)
     inbox.latest(connection)
     inbox.news(connection, 100)
     case_screen(connection)

@@ -150,6 +150,7 @@ async def test_what_nobody_took_stands_first_for_the_lead(desk: DeskWorld) -> No
     for person, before in ((lead, True), (anna, False)):
         page = (await person.opens("/desk")).text
         assert "Nessuno l&#39;ha presa" in page
+        assert (f'data-offers="{late}"' in page) is before  # it rings at the lead's
         assert (page.index(f'id="row-{late}"') < page.index(f'id="row-{early}"')) is before
 
 

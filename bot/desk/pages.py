@@ -112,7 +112,7 @@ def _read_lists(connection: Connection, look: Look) -> dict[str, Any]:
     else:
         listed = lists_.listed(connection, _tab(look), look.me.id, after=after, lead=lead)
     counts = lists_.counts(connection, look.me.id, lead=lead, closing=closing, now=now)
-    offers, calls = lists_.calls(connection, look.me.id)
+    offers, calls = lists_.calls(connection, look.me.id, lead=lead)
     return {
         "listed": listed,
         "query": query,

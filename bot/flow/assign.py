@@ -21,7 +21,7 @@ from bot.flow.queue import note_jump
 from bot.flow.way import Way, one_by_one
 from bot.model.choosing import Choice, Person, Wanted, choose, goes_to_the_lead
 from bot.model.states import Status
-from bot.store import cases, conversations, decisions, presence
+from bot.store import agents, cases, conversations, decisions, presence
 from bot.store import tables as t
 
 KNOWN_FOR = timedelta(days=90)  # who had a case of the customer within this knows them
@@ -54,7 +54,8 @@ def decide(connection: Connection, way: Way, conversation: Row[Any], case: Row[A
     if goes_to_the_lead(waiting.lapses, choice):
         cases.change(connection, case.id, lead_since=now)
         decisions.add(connection, case.id, "lead", why="nobody took it", now=now, lapses=waiting.lapses)
-        conversations.tell(connection, conversation.id, "offer", now)
+        for lead in agents.overseers(connection):
+            conversations.tell(connection, conversation.id, f"offer:{lead}", now)
         return None
     if choice is None:
         return None

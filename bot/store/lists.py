@@ -97,12 +97,22 @@ _last_mover = (
     .correlate(conversations)
     .scalar_subquery()
 )
+_NOBODY_TOOK = (
+    select(cases.c.conversation_id)
+    .where(cases.c.lead_since.is_not(None), cases.c.counts_since.is_not(None))
+    .order_by(cases.c.counts_since, cases.c.waiting_since, cases.c.id)
+    .limit(SHOWN)
+    .subquery()
+)
 #: What calls for this person: what is offered, what somebody else put into their hands, and where their help is asked.
-_CALLS = union_all(
+_TO_ONE = (
     select(_OFFERED, literal(1).label("offered")),
     select(_c.id, null(), null(), literal(0)).where(_c.agent_id == _ME, _last_mover.is_distinct_from(_ME)),
     select(_ASKED.subquery(), null(), null(), literal(0)),
-).order_by(desc("offered"), "counts_since", "waiting_since")
+)
+_ORDER: tuple[Any, ...] = (desc("offered"), "counts_since", "waiting_since")
+_CALLS = union_all(*_TO_ONE).order_by(*_ORDER)
+_CALLS_OF_A_LEAD = union_all(*_TO_ONE, select(_NOBODY_TOOK, null(), null(), literal(0))).order_by(*_ORDER)
 
 
 def _rows() -> Select[Any]:
@@ -194,10 +204,10 @@ def found(connection: Connection, query: str) -> list[Row[Any]]:
     return chosen(connection, connection.execute(ids.limit(SHOWN)).scalars().all()) if ids is not None else []
 
 
-def calls(connection: Connection, agent_id: int) -> tuple[list[int], list[int]]:
+def calls(connection: Connection, agent_id: int, *, lead: bool) -> tuple[list[int], list[int]]:
     """Conversations that are offered to this person, in the order of the queue; and all that came to them from others:
-    these, what was passed to them, and where their help is asked."""
-    rows = connection.execute(_CALLS, {_ME.key: agent_id}).all()
+    these, what was passed to them, where their help is asked, and for a `lead` what nobody took."""
+    rows = connection.execute(_CALLS_OF_A_LEAD if lead else _CALLS, {_ME.key: agent_id}).all()
     return [row.conversation_id for row in rows if row.offered], [row.conversation_id for row in rows]
 
 
