@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from hypothesis import settings
 
 from bot.child import port_is_free
 from bot.children import Children, ChildrenSettings
@@ -19,6 +20,9 @@ pytest_plugins = (
     "tests.desk_support",
     "tests.redis_server",
 )
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no mistake of the code's
+settings.load_profile("any machine")
 
 
 def free_port() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.channels.base import Abilities, Limits, fit
@@ -58,7 +58,6 @@ def length(text: str, limits: Limits) -> int:
     return len(text.encode("utf-16-le")) // 2 if limits.utf16 else len(text)
 
 
-@settings(deadline=None)
 @given(replies, limits, st.sampled_from([NO_PERSONAS, PERSONAS]), speakers)
 def test_every_part_is_within_the_limits_and_nothing_is_lost(
     reply: Reply, limits: Limits, abilities: Abilities, speaker: Speaker | None
@@ -98,7 +97,6 @@ def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-@settings(deadline=None)
 @given(texts)
 def test_pieces_of_a_real_platform_say_the_whole_text(text: str) -> None:
     for channel in (TelegramChannel, MessengerChannel):
