@@ -77,9 +77,10 @@ class Crowd:
     async def _writes(self, customer: Customer) -> None:
         await asyncio.sleep(random.random() * self.pause)
         while not self.over:
+            began = time.monotonic()  # a delivery that takes long is no reason to write less
             if len(customer.sent) - self.platforms.answered(customer.chat) < PATIENCE:
                 await self.says(customer)
-            await asyncio.sleep(self.pause * (0.5 + random.random()))
+            await asyncio.sleep(max(self.pause * (0.5 + random.random()) - (time.monotonic() - began), 0))
 
     async def says(self, customer: Customer, port: int | None = None) -> None:
         """One message; returns when it is acknowledged. `port`: to this bot."""

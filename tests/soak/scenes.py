@@ -39,7 +39,7 @@ class Plan:
 
 TELEGRAM = 0.25  # of the messages: its pace is 30 a second over all chats, and one in each
 BEARABLE = 0.6  # of what the machine can do: beyond it every answer waits for others
-LIVES = {"bot": (0.3, 4.0), "engine": (1.0, 7.0), "redis": (5.0, 12.0), "sql": (20.0, 60.0)}
+LIVES = {"bot": (0.3, 5.0), "engine": (1.0, 6.0), "redis": (4.0, 11.0), "sql": (20.0, 60.0)}
 CALM, OLD = 45.0, 3.0  # seconds: how long that may take, and what was held up
 SETTLE = 150.0  # seconds until everybody is answered: two leases, an echo's wait, and a slow machine
 
