@@ -46,10 +46,11 @@ class Rows:
         self._forget(w.now.timestamp())
         values = (repr(value) if isinstance(value, (list, dict)) else value for value in row)
         key = (w.language, tab, query, here, row.owner_id == me, row.offered_to == me, row.helper_id == me, *values)
-        if key not in self._kept:
+        html = self._kept.get(key)
+        if html is None:
             item = _view(w, row, me, channel=channel)
-            self._kept[key] = Markup(self._row.render(w=w, item=item, tab=tab, query=query, here=here))
-        return self._kept[key]
+            html = self._kept[key] = Markup(self._row.render(w=w, item=item, tab=tab, query=query, here=here))
+        return html
 
     def _forget(self, now: float) -> None:
         if not self._until - LASTS <= now < self._until or len(self._kept) >= KEPT:
