@@ -24,9 +24,6 @@ OPTIONS = {"refused": 0.05, "asked": 0.03}
 #: How much nearness counts where a background was shown, which tells better what is none of the topics, and where none
 #: was. Found on validation parts and in cross-validation.
 BESIDE, ALONE = 0.1, 1.0
-#: How much the background's margin counts against a topic's: more than its own size, since what belongs to no topic is
-#: of more kinds than anybody can show. Found in cross-validation with half of the shipped background left out.
-AGAINST = 1.4
 #: With fewer answers than this the limits would be luck, and the cautious ones below hold.
 ENOUGH = 30
 TINY = 1e-9
@@ -44,9 +41,9 @@ COLDEST, HOTTEST = -3.0, 1.0
 class Limits:
     """See above. The values here serve bots with too few examples to learn their own."""
 
-    temperature: float = 0.1
-    sure: float = 0.3
-    close: float = 0.1
+    temperature: float = 0.15
+    sure: float = 0.5
+    close: float = WIDEST
 
 
 def calibrated(margins: Any, temperature: float) -> Any:
@@ -56,13 +53,13 @@ def calibrated(margins: Any, temperature: float) -> Any:
 
 
 def scores(opinion: Opinion) -> Any:
-    """How well the model knows what each text is about: the likeliest topic's margin less AGAINST the background's.
+    """How well the model knows what each text is about: the likeliest topic's margin less the background's.
 
     And how near anything shown is, which tells most where no background was shown: then that is 0 for all. Above 1
     for what it knows well, near 0 for what is like nothing shown, below that for what is like the background.
     """
     weight = BESIDE if opinion.background.any() else ALONE
-    return opinion.margins.max(axis=1) - AGAINST * opinion.background + weight * opinion.nearness
+    return opinion.margins.max(axis=1) - opinion.background + weight * opinion.nearness
 
 
 def learn(opinion: Opinion, names: Sequence[str], labels: Sequence[str], *, refused: float, asked: float) -> Limits:
