@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, case, select, update
 
 from bench.customers import ByWebhook
 from bench.desks import PERSON, Served, browsers, measured
@@ -90,9 +90,10 @@ async def _watch(served: Served, *, scale: Scale) -> Seen:
 
 
 def _prefer(served: Served, agent: int) -> None:
-    """Whoever comes is offered to this one, who has the most hands free."""
+    """Whoever comes is offered to this one: all others are asked by name only."""
+    capacity = case((t.agents.c.id == agent, 1_000_000), else_=0)
     with served.db.engine.connect().execution_options(writer=True) as connection, connection.begin():
-        connection.execute(update(t.agents).where(t.agents.c.id == agent).values(capacity=1_000_000))
+        connection.execute(update(t.agents).values(capacity=capacity))
 
 
 async def _until_seen(desks: list[OpenDesk], cases: int) -> None:
