@@ -27,7 +27,7 @@ def language_of(text: str, known: str | None, locale: str, languages: tuple[str,
     return "en" if set_to and "en" in languages else languages[0]
 
 
-def prepare(languages: tuple[str, ...], kept: Path) -> None:
+def prepare(languages: tuple[str, ...], kept: Path | None = None) -> None:
     """Read the model now, which may take seconds, and not at the first message. `kept`: the file that it is kept in."""
     if len(languages) > 1:
         asked = tuple(sorted(languages))
