@@ -144,6 +144,7 @@ async def _kills(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say
 
 async def _servers(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger) -> None:
     """Each server away for a while, and how long after its return new customers are answered."""
+    await _calm(crowd)  # what the kills held up would be answered before them
     if running.redis:
         running.redis.flush()
         await running.redis.kill()
