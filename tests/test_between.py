@@ -290,10 +290,10 @@ async def test_check_and_doctor_know_it(
     async def doctor() -> str:
         return await operate(flow.way, argparse.Namespace(command="doctor"), link)
 
-    async def ready() -> bool:
-        return True
+    async def state() -> str:
+        return "ok"
 
-    flow.engine.ready = ready  # type: ignore[attr-defined]
+    flow.engine.state = state  # type: ignore[attr-defined]
     flow.way.channels = {}
     link = Link(redis_server.url, wait=0.5)
     try:
