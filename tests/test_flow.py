@@ -483,8 +483,16 @@ async def test_a_colleague_who_answers_elsewhere_silences_the_bot_for_an_hour(fl
 async def test_stale_answers_are_not_sent_after_newer_ones(flow: World) -> None:
     await flow.receives(flow.raw(text="uno"))
     await flow.answers()
-    flow.clock.passes(minutes=3)
+    flow.clock.passes(minutes=11)
     assert await flow.writes("due") == ["echo due"]
+
+
+async def test_who_asks_again_while_an_answer_is_held_up_gets_both(flow: World) -> None:
+    await flow.receives(flow.raw(text="uno"))
+    await flow.answers()
+    flow.clock.passes(minutes=5)
+    first, second = await flow.writes("ci siete?")
+    assert first.endswith("echo uno") and second == "echo ci siete?"
 
 
 async def test_nothing_of_a_turn_is_kept_when_its_transaction_fails(

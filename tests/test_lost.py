@@ -74,7 +74,7 @@ async def test_a_hand_off_that_was_not_sent_yet_is_not_stale(flow: World) -> Non
     await flow.receives(flow.raw(text="reclamo"))
     await flow.answers()
     await flow.does(_given_up)
-    flow.clock.passes(minutes=3)
+    flow.clock.passes(minutes=11)
     flow.engine.script = [turn("Eccomi.")]
     read = await flow.writes("ci siete?")
     case = await flow.case()

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Row, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+from bench.postgres import Postgres
 from bot.channels.reading import tidy
 from bot.model.dialogue import PromiseMade, Watch
 from bot.model.errors import Refused
@@ -647,3 +649,23 @@ async def test_the_store_has_no_trace_of_a_text_that_was_rolled_back(db: Databas
         await db.write(work)
     for table in (tables.conversations, tables.messages, tables.outgoing, tables.live):
         assert await db.read(lambda c, t=table: c.execute(text(f"SELECT count(*) FROM {t.name}")).scalar()) == 0
+
+
+async def test_connections_that_the_server_ended_are_made_anew(postgres: Postgres) -> None:
+    url = postgres.url("postgres")
+    db = Database(url)
+    try:
+        await asyncio.gather(*(db.read(lambda c: c.execute(text("SELECT pg_sleep(0.1)"))) for _ in range(5)))
+        with psycopg.connect(url, autocommit=True) as other:
+            others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            ended = other.execute(f"SELECT pg_terminate_backend(pid) {others}").fetchall()
+            while other.execute(f"SELECT count(*) {others}").fetchone() != (0,):
+                await asyncio.sleep(0.01)
+        assert len(ended) >= 5
+
+        def one(connection: Connection) -> Any:
+            return connection.execute(text("SELECT 1")).scalar()
+
+        assert set(await asyncio.gather(*(do(one) for do in (db.read, db.write, db.screen) * 3))) == {1}
+    finally:
+        db.close()

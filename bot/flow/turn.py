@@ -26,7 +26,9 @@ from bot.store import conversations, events, messages, outgoing, promises
 log = logging.getLogger(__name__)
 
 INTRODUCE_AGAIN = timedelta(hours=24)  # after a silence this long the bot says again that it is one
-STALE = timedelta(minutes=2)  # an unsent answer this old is not sent after a newer one
+#: An unsent answer this old is not sent after a newer one. Longer than a refused call is tried again (TRIES of
+#: bot/flow/deliver.py): "ci siete?" is no reason to lose the answer that somebody waits for.
+STALE = timedelta(minutes=10)
 TYPING_AFTER = 0.5  # seconds of thinking before the customer is shown that an answer is coming
 
 #: Intents whose answer says by itself that a bot is speaking.
