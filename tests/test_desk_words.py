@@ -20,10 +20,14 @@ from bot.desk.signin import safe_next
 from bot.desk.timeline import system_line
 from bot.desk.words import FOLDER, Words, language_of
 from bot.flow.texts import Texts
+from bot.flow.turn import _inner
 from bot.model.states import Outcome, Sending, Status
 from bot.store.lists import _key
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+ROOT = FOLDER.parents[2]
+#: Intents with which the service asks by itself: no customer's message has one.
+OF_THE_SERVICE = {"check_incident", "check_promise", "incident_fixed"}
 EVIL = ("//evil.example", "https://evil.example", "/desk\\evil", "/deskevil", "/desk/login", "/desk\n/x", "", "/")
 
 
@@ -65,7 +69,7 @@ def test_what_actions_note_is_said_in_the_agents_language() -> None:
 
 
 def test_every_note_and_promise_of_the_actions_has_its_words() -> None:
-    trees = [ast.walk(ast.parse(path.read_text("utf-8"))) for path in (FOLDER.parents[2] / "actions").glob("*.py")]
+    trees = [ast.walk(ast.parse(path.read_text("utf-8"))) for path in (ROOT / "actions").glob("*.py")]
     said: list[ast.expr] = []
     for node in (node for tree in trees for node in tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("hand_off", "promise"):
@@ -77,6 +81,25 @@ def test_every_note_and_promise_of_the_actions_has_its_words() -> None:
     known = set(yaml.safe_load((FOLDER / "en.yml").read_text("utf-8"))["noted"])
     assert len(codes) > 12 and {"asked_in_form", "case_late", "visit"} <= codes
     assert {code for code in codes if not any(f"{key}_".startswith(code) for key in known)} == set()
+
+
+def test_what_the_dialogue_learns_and_takes_customers_to_mean_has_its_words() -> None:
+    domain = [yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "domain").glob("*.yml")]
+    slots = {name for each in domain for name in each.get("slots") or {}}
+    listed = [one for each in domain for one in each.get("intents") or ()]
+    intents = {one if isinstance(one, str) else next(iter(one)) for one in listed}
+    words = yaml.safe_load((FOLDER / "it.yml").read_text("utf-8"))
+    assert set(words["fact"]) == {name for name in slots if not _inner(name)}
+    assert set(words["topic"]) == intents - OF_THE_SERVICE | {"nlu_fallback"}
+    facts = (ROOT / "actions" / "facts.py").read_text("utf-8")
+    assert set(re.findall(r"Fact\(\"(\w+)\"", facts)) <= set(words["value"])
+
+
+def test_every_reason_for_which_nothing_was_sent_has_its_words() -> None:
+    sources = [path for folder in ("channels", "flow") for path in (ROOT / "bot" / folder).glob("*.py")]
+    reasons = {one for path in sources for one in re.findall(r"SendError\(\s*\"(\w+)\"", path.read_text("utf-8"))}
+    known = set(yaml.safe_load((FOLDER / "it.yml").read_text("utf-8"))["problem"])
+    assert len(reasons) > 10 and reasons - known == set()
 
 
 def test_unknown_codes_are_shown_and_details_of_problems_are_not() -> None:
