@@ -88,7 +88,9 @@ class ValidateLineForm(FormCheck):
             looked = await look(tracker, systems)
         if looked.place:
             service = service_of(words.text) or tracker.get_slot("_line_service")
-            return [SlotSet("line_place", looked.place.stored), SlotSet("_line_service", service)]
+            place = looked.place  # its name is for people: for whoever takes over when the system is down
+            kept = {"line_place": place.title, "_line_place": place.stored, "_line_service": service}
+            return [SlotSet(name, value) for name, value in kept.items()]
         return _ask_more(looked, dispatcher, tracker)
 
     async def question(
@@ -107,7 +109,7 @@ class LineStatusTell(CareAction):
         return "action_line_status_tell"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
-        stored = tracker.get_slot("line_place")
+        stored = tracker.get_slot("_line_place")
         if not stored:
             return _cleared()
         place, service = Place.restored(stored), tracker.get_slot("_line_service")
@@ -152,7 +154,8 @@ def _ask_more(looked: Looked, dispatcher: CollectingDispatcher, tracker: Tracker
 
 
 def _cleared() -> Events:
-    return [SlotSet(slot, None) for slot in ("line_place", "_line_service", "_line_unknown", "_line_choices")]
+    names = ("line_place", "_line_place", "_line_service", "_line_unknown", "_line_choices")
+    return [SlotSet(name, None) for name in names]
 
 
 async def _tell_own(

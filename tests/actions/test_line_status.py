@@ -70,7 +70,9 @@ def test_the_number_is_masked_when_echoed(actions: ActionServer) -> None:
 
 def test_a_shared_place_names_the_town(actions: ActionServer) -> None:
     here = {"location": {"latitude": 41.11, "longitude": 16.86}}
-    assert form(actions, "/share_location", metadata=here).slots["line_place"].startswith("town|Bari|")
+    shared = form(actions, "/share_location", metadata=here)
+    assert shared.slots["_line_place"].startswith("town|Bari|")
+    assert shared.slots["line_place"] == "Bari"  # what a person reads who takes over
 
 
 def test_nothing_named_opens_the_form(actions: ActionServer) -> None:
@@ -87,9 +89,9 @@ def test_several_lines_of_a_name_are_offered_then_narrowed(actions: ActionServer
     assert titles == ["Tram 3 Roma", "Metro M3 Milano", "Tram 3 Torino"]
     assert all(len(title) <= 20 for title in titles)
     choices = {"_line_choices": offered.slots["_line_choices"]}
-    assert form(actions, "quella di roma", slots=choices).slots["line_place"].startswith("transit|roma-tram-3|")
+    assert form(actions, "quella di roma", slots=choices).slots["_line_place"].startswith("transit|roma-tram-3|")
     tapped = form(actions, "/line_status", intent="line_status", entities={"line_ref": "torino-tram-3"})
-    assert tapped.slots["line_place"].startswith("transit|torino-tram-3|")
+    assert tapped.slots["_line_place"].startswith("transit|torino-tram-3|")
     assert form(actions, "la metro", None).said == ["utter_line_which_city"]
 
 
@@ -194,7 +196,7 @@ def test_one_of_the_offered_lines_by_its_colour_or_number(actions: ActionServer,
     offered = {"_line_choices": " ".join(f"milano-metro-{number}" for number in range(1, 6))}
     # "La rossa" is what customers also say of the modem's light.
     found = form(actions, text, slots=offered, intent="report_fault", confidence=0.98)
-    assert found.slots["line_place"].startswith(f"transit|{chosen}|")
+    assert found.slots["_line_place"].startswith(f"transit|{chosen}|")
 
 
 def told_before(action: str, answer: str) -> list[dict[str, Any]]:
