@@ -46,10 +46,9 @@ EARTH_KM = 6371.0
 
 @dataclass(frozen=True)
 class Town:
-    """A town: its province (two letters), its CAP range and its middle in degrees."""
+    """A town: its CAP range and its middle in degrees."""
 
     name: str
-    province: str
     cap_from: str
     cap_to: str
     latitude: float
@@ -77,7 +76,7 @@ def _listed(file: str) -> Iterator[tuple[Town, str]]:
     with (DATA / file).open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             place = float(row["latitude"]), float(row["longitude"])
-            yield Town(row["name"], row["province"], row["cap_from"], row["cap_to"], *place), row.get("also") or ""
+            yield Town(row["name"], row["cap_from"], row["cap_to"], *place), row.get("also") or ""
 
 
 def find_town(text: str) -> Town | None:

@@ -136,7 +136,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "Manca tests/intents/: senza frasi messe da parte questo non si può misurare.",
         "tests/intents/ is missing: without sentences set aside this cannot be measured.",
     ),
-    "what_now": ("Che cosa ha fatto", "What it did"),
     "did_sure": ("ha risposto", "answered"),
     "did_close": ("ha chiesto quale dei due", "asked which of two"),
     "did_unsure": ("ha chiesto altre parole", "asked for other words"),

@@ -24,7 +24,7 @@ from bot.flow.workers import Answering
 from bot.model.dialogue import Ask, HandoffRequest, Turn
 from bot.model.errors import NotForUs
 from bot.model.messages import Attachment, Contact, ConversationKey, Incoming, Kind, Location, RawEvent, Sender
-from bot.model.replies import QuickReply, Reply, Speaker
+from bot.model.replies import Reply, Speaker
 from bot.model.teams import teams_of
 from bot.store import agents, conversations, messages
 from bot.store.database import Database
@@ -369,6 +369,3 @@ def flow(db: Database, tmp_path: Path) -> World:
 def with_abilities(name: str = "paper", **changes: Any) -> Platform:
     """A platform that can do other things."""
     return Platform(name, abilities=replace(ABILITIES, **changes))
-
-
-ASK_HUMAN = QuickReply("Parla con noi", "/ask_human")

@@ -16,13 +16,10 @@ import yaml
 from actions.backends.base import HttpSystem
 from actions.backends.reading import as_documented
 
-#: The kinds of fact that the register can compare.
-FACT_KINDS = ("line_digits", "tax_code", "birth_date")
-
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact about the contract's holder. `kind` is one of `FACT_KINDS`.
+    """One fact about the contract's holder. `kind`: line_digits, tax_code or birth_date.
 
     `value`: the last four digits of the line number, a codice fiscale in capitals, or a date as YYYY-MM-DD.
     """

@@ -68,7 +68,8 @@ class SharedGlances:
     async def away(self, agent_id: int) -> bool:
         """A person has nothing open any more; whether that is kept."""
         try:
-            open_ = sorted(await self._marked(_by(agent_id)))
+            (found,) = await self._link.run(_MARKED, [_by(agent_id)])
+            open_ = sorted(int(one) for one in found)
             keys = [key for conversation_id in open_ for key in _of(conversation_id)]
             await self._link.run(_AWAY, [_by(agent_id), *keys], agent_id)
         except Gone:
@@ -84,17 +85,6 @@ class SharedGlances:
         except Gone:
             return None
         return {int(agent_id): agent_id in typing for agent_id in looking}
-
-    async def looked_at(self, agent_id: int) -> set[int] | None:
-        """The conversations that a person has open."""
-        try:
-            return await self._marked(_by(agent_id))
-        except Gone:
-            return None
-
-    async def _marked(self, key: str) -> set[int]:
-        (found,) = await self._link.run(_MARKED, [key])
-        return {int(one) for one in found}
 
     def _changed(self, conversation_id: int) -> None:
         self._tell(conversation_id)

@@ -1,9 +1,9 @@
-"""The packet as the person who takes over reads it, and the rows of the lists."""
+"""The packet as the person who takes over reads it, the place in the queue, and the platform's window."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -15,8 +15,6 @@ from bot.model.queue import BY_HAND, CAP, SHOUT_CAP, WORTH, standing
 from bot.model.team import Team
 from bot.model.windows import ends, is_closing, next_end
 from bot.store import cases, inbox, promises
-
-SOON = timedelta(hours=3)  # a promise this close is shown as pressing
 
 
 def window_until(channel: Channel | None, last_customer_at: datetime | None) -> datetime | None:

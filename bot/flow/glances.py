@@ -23,6 +23,3 @@ class Glances(Protocol):
 
     async def lookers(self, conversation_id: int) -> dict[int, bool] | None:
         """Who has the conversation open now, and whether they type."""
-
-    async def looked_at(self, agent_id: int) -> set[int] | None:
-        """The conversations that a person has open."""

@@ -15,7 +15,6 @@ from bot.model import promise_words as words
 from bot.model.due import Hours, due_of, is_closed
 
 LONGEST = 8000  # characters looked at
-KINDS = ("call", "answer", "visit", "delivery", "refund", "line", "pin", "repair", "appointment", "privacy", "other")
 
 _QUOTED = re.compile(r"«[^»]*»|“[^”]*”|\"[^\"\n]*\"|^>.*$", re.MULTILINE)
 _ENDS = re.compile(r"(?<=[.!?…])\s+|\n+")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from bot.sandbox.page.routes import Page
 from bot.sandbox.shelf import Shelf
 from bot.sandbox.telegram import Telegram, TelegramAccess
 
-log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 LARGEST_UPLOAD = 60 * 1024 * 1024  # bytes
 

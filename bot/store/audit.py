@@ -6,7 +6,6 @@ Never a message's text, a note's, a password or a login that nobody has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,11 +101,6 @@ def listed(connection: Connection, wanted: Wanted, *, before: int | None = None,
 def of_case(connection: Connection, case_id: int, limit: int = 30) -> list[Row[Any]]:
     """The last rows of a case, the newest first, with names."""
     return list(connection.execute(_named().where(audit.c.case_id == case_id).order_by(desc(audit.c.id)).limit(limit)))
-
-
-def kinds(connection: Connection) -> Sequence[str]:
-    """The kinds there are rows of."""
-    return list(connection.execute(select(audit.c.kind).distinct().order_by(audit.c.kind)).scalars())
 
 
 def forget_before(connection: Connection, moment: datetime) -> None:

@@ -226,18 +226,6 @@ def tally(connection: Connection, agent_id: int | None, since: datetime) -> list
     return list(connection.execute(query.where(_of(agent_id)) if agent_id is not None else query))
 
 
-def history(connection: Connection, promise_id: int) -> list[Row[Any]]:
-    """Every change of a promise, oldest first, with the names of agents."""
-    return list(
-        connection.execute(
-            select(promise_changes, agents.c.name.label("agent_name"))
-            .outerjoin(agents, agents.c.id == promise_changes.c.agent_id)
-            .where(promise_changes.c.promise_id == promise_id)
-            .order_by(promise_changes.c.id)
-        )
-    )
-
-
 def _of(agent_id: int | BindParameter[int]) -> ColumnElement[bool]:
     return or_(OWNER_ID == agent_id, _p.agent_id == agent_id)
 

@@ -192,12 +192,6 @@ def actions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActionServer]:
 
 
 @pytest.fixture(scope="session")
-def actions_url(actions: ActionServer) -> str:
-    """Its address."""
-    return actions.url
-
-
-@pytest.fixture(scope="session")
 def _stand_in() -> Iterator[FakeSystems]:
     systems = FakeSystems("")
 
