@@ -8,17 +8,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import os
 import signal
 import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from bot.app import ROLES, App
 from bot.commands import once
+from bot.environment import environment
 from bot.logs import log_to_stderr
 from bot.operations.commands import add_engine_commands
 from bot.settings import BadSettings, Settings, read_settings
@@ -108,9 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
     picture.add_argument("login")
     picture.add_argument("file", type=Path)
     options = parser.parse_args(arguments)
-    environ = {**{k: v for k, v in dotenv_values(ROOT / ".env").items() if v is not None}, **os.environ}
     try:
-        settings = read_settings(environ, ROOT)
+        settings = read_settings(environment(ROOT), ROOT)
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 2

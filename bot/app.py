@@ -27,7 +27,7 @@ from bot.between.looking import SharedGlances
 from bot.channels import channels
 from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramSettings
-from bot.children import Children, ChildrenFailed, ChildrenSettings
+from bot.children import Children, ChildrenFailed
 from bot.desk import Credentials, first_agents
 from bot.engines import Engines
 from bot.exchange import Exchanging
@@ -42,7 +42,7 @@ from bot.flow.workers import Answering
 from bot.measures import Measures
 from bot.model.messages import RawEvent
 from bot.model.teams import FILE, teams_from
-from bot.settings import ACTIONS_AFTER, Settings
+from bot.settings import GRAPH_VERSION, Settings
 from bot.store import fixed_answers
 from bot.store.database import Database
 from bot.store.lead import FirstHere, leading
@@ -209,7 +209,7 @@ class App:
                 app_secret=messenger.app_secret,
                 verify_token=messenger.verify_token,
                 graph_url=messenger.graph_url,
-                version="v26.0",
+                version=GRAPH_VERSION,
                 public_url=settings.own_url,
             ),
         )
@@ -223,15 +223,7 @@ class App:
         kept = settings.data / "languages.model"
         reading = asyncio.create_task(asyncio.to_thread(prepare, self.way.teams.languages, kept))
         if not settings.engine_urls:
-            self.children = Children(
-                ChildrenSettings(
-                    settings.root,
-                    settings.data,
-                    settings.engine_port,
-                    actions_port=settings.engine_port + ACTIONS_AFTER,
-                ),
-                environ={**os.environ, "DEMO_STATE_DIR": str(settings.data / "demo")},
-            )
+            self.children = children_of(settings)
             assert isinstance(self.way.engine, Engines)
             exchanging = Exchanging(self.way, self.children, self.way.engine, memory_mb=settings.engine_memory_mb)
             try:
@@ -267,6 +259,12 @@ class App:
 
 async def _nothing() -> None:
     """This process answers nobody: it is ready as soon as its port is open."""
+
+
+def children_of(settings: Settings) -> Children:
+    """The engine and its actions, not started yet. Of all settings the actions get those of the company's systems."""
+    demo = {"DEMO_STATE_DIR": str(settings.data / "demo")}  # what the phones' page changes in the demo's systems
+    return Children(settings.children, environ={**os.environ, **settings.systems, **demo})
 
 
 def open_database(settings: Settings, prepare: Callable[[Database], None] = migrate) -> Database:

@@ -21,9 +21,10 @@ import aiohttp
 
 from bot.child import Child, status_of
 from bot.dialogue import Dialogue, EngineDown
+from bot.environment import environment
 from bot.model.dialogue import Ask
+from bot.pair import ACTIONS_AFTER, Pair, children_env, next_pair
 from bot.pair import ChildrenSettings as ChildrenSettings
-from bot.pair import Pair, children_env, next_pair
 from bot.training import Content, TrainingFailed, train
 
 logger = logging.getLogger(__name__)
@@ -180,8 +181,10 @@ async def warm(url: str) -> None:
 async def main(verb: str) -> None:
     """`train` trains when needed; `run` serves the engine until Ctrl-C."""
     root = Path.cwd()
-    port = int(os.environ.get("ENGINE_PORT") or 5005)
-    children = Children(ChildrenSettings(root, root / "data", engine_port=port, actions_port=port + 50))
+    environ = environment(root)
+    data, port = Path(environ.get("DATA_DIR") or root / "data"), int(environ.get("ENGINE_PORT") or 5005)
+    settings = ChildrenSettings(root, data, engine_port=port, actions_port=port + ACTIONS_AFTER)
+    children = Children(settings, environ=environ)
     if verb == "train":
         await children.train()
         return

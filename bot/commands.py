@@ -17,8 +17,7 @@ from bot.flow.handoff import speaker_of
 from bot.flow.way import Way
 from bot.model.errors import Refused, SendError
 from bot.operations.commands import engine, operate
-from bot.pair import ChildrenSettings
-from bot.settings import ACTIONS_AFTER, Settings
+from bot.settings import Settings
 from bot.store import agents
 from bot.store.database import Database
 from bot.store.migrate import Standing, migrate, standing
@@ -66,10 +65,7 @@ async def once(settings: Settings, options: argparse.Namespace) -> int:
         elif options.command == "agent":
             problem = await _agent(way, options)
         elif options.command == "engine":
-            own = ChildrenSettings(
-                settings.root, settings.data, settings.engine_port, actions_port=settings.engine_port + ACTIONS_AFTER
-            )
-            problem = await engine(way, options, own, elsewhere=bool(settings.engine_urls))
+            problem = await engine(way, options, settings.children, elsewhere=bool(settings.engine_urls))
         else:
             problem = await operate(way, options, link)
     except Refused as error:

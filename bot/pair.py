@@ -20,6 +20,7 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYST
 ACTIONS_PREFIX = ("BACKEND_", "DEMO_")
 #: A pair takes the first ports above the settings' that are free; the one before it still holds its own.
 PAIRS = 10
+ACTIONS_AFTER = 50  # the actions' port is this much above the engine's, where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class ChildrenSettings:
 
     root: Path
     data: Path
-    engine_port: int = 5005
-    actions_port: int = 5055
+    engine_port: int
+    actions_port: int
     #: Seconds until both must answer after a start.
     start_timeout: float = 180.0
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from bot.channels.messenger import MessengerSettings
 from bot.channels.telegram import TelegramSettings
+from bot.pair import ACTIONS_AFTER, ACTIONS_PREFIX, ChildrenSettings
 
 TELEGRAM_API = "https://api.telegram.org"
 GRAPH_API = "https://graph.facebook.com"
 GRAPH_VERSION = "v26.0"
-ACTIONS_AFTER = 50  # the actions' port is this much above the engine's
 _MESSENGER = ("MESSENGER_PAGE_ID", "MESSENGER_PAGE_TOKEN", "MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN")
 #: Each may also be given as NAME_FILE, the path of a file that holds it: an environment can be read by too many.
 SECRETS = (
@@ -64,11 +64,18 @@ class Settings:
     share_port: bool = False  # several processes may listen on PORT: the kernel spreads what comes
     drain_seconds: int = 0  # from the word to stop until the port closes: a balancer looks elsewhere meanwhile
     json_logs: bool = False  # a JSON object a line, for collectors; else plain lines
+    #: BACKEND_…, for the actions alone: docs/backends.md. They hold tokens.
+    systems: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def own_url(self) -> str:
         """Where a browser on this machine reaches us."""
         return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"
+
+    @property
+    def children(self) -> ChildrenSettings:
+        """Where the engine and its actions are, when they are children of this process."""
+        return ChildrenSettings(self.root, self.data, self.engine_port, self.engine_port + ACTIONS_AFTER)
 
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be seen in a log."""
@@ -110,6 +117,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         share_port=reader.yes_or_no("SHARE_PORT", default=False),
         drain_seconds=reader.number("DRAIN_SECONDS", 0, least=0, most=60),
         json_logs=reader.one_of("LOG_FORMAT", "text", "json") == "json",
+        systems={name: value for name, value in environ.items() if name.startswith(ACTIONS_PREFIX)},
     )
     if len({port, engine_port, sandbox_port}) < 3:
         reader.problems.append("PORT, ENGINE_PORT and SANDBOX_PORT must differ")

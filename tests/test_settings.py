@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import children_of
+from bot.environment import environment
 from bot.logs import Scrub
 from bot.settings import SECRETS, BadSettings, Settings, read_settings
 
@@ -178,3 +180,16 @@ def test_logs_are_scrubbed_whoever_writes_and_wherever_it_stands() -> None:
     text = scrub.format(record)
     assert TOKEN not in text and text.count("***") >= 2
     assert "pw" in scrub.format(logging.LogRecord("x", logging.INFO, "", 0, "pw", (), None))  # too short to be one
+
+
+def test_what_a_file_says_of_the_companys_systems_reaches_the_actions_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKEND_URL_STORES", "https://of-the-process.example.org")
+    lines = ["BACKEND_URL_LINES=https://lines.example.org", "BACKEND_URL_STORES=https://of-the-file.example.org"]
+    (tmp_path / ".env").write_text("\n".join([*lines, f"TELEGRAM_BOT_TOKEN={TOKEN}"]))
+    settings = read_settings(environment(tmp_path), tmp_path)
+    (actions,) = children_of(settings).children
+    assert actions.env["BACKEND_URL_LINES"] == "https://lines.example.org"
+    assert actions.env["BACKEND_URL_STORES"] == "https://of-the-process.example.org"
+    assert settings.telegram and TOKEN not in actions.env.values()
