@@ -13,7 +13,7 @@ from bot.channels import channels
 from bot.channels.messenger import MessengerChannel
 from bot.desk import add_agent, set_password, set_picture
 from bot.desk.pictures import NotAPicture
-from bot.flow.handoff import speaker_of
+from bot.flow.say import speaker_of
 from bot.flow.way import Way
 from bot.model.errors import Refused, SendError
 from bot.operations.commands import engine, operate

@@ -23,6 +23,7 @@ from bot.desk.look import Look, wants_json, whole
 from bot.desk.pages import OUTCOMES, new_form
 from bot.desk.pictures import NotAPicture, fit_to_send
 from bot.flow import handoff, promises, queue, transfer
+from bot.flow.say import speaker_of
 from bot.flow.way import Way
 from bot.model.errors import Refused
 from bot.model.messages import ConversationKey
@@ -194,7 +195,7 @@ async def typing(look: Look) -> web.StreamResponse:
     channel = look.way.channels.get(opened.channel) if opened else None
     if opened and channel and opened.status == Status.AGENT and opened.agent_id == look.me.id:
         handle = await look.way.db.read(lambda connection: agents.handle(connection, look.me, channel.name))
-        speaker = handoff.speaker_of(look.way, look.me, handle)
+        speaker = speaker_of(look.way, look.me, handle)
         with contextlib.suppress(TimeoutError):
             key = ConversationKey(opened.channel, opened.chat)
             await asyncio.wait_for(channel.typing(key, speaker), TYPING_PATIENCE)

@@ -9,6 +9,7 @@
     flow/listen.py         by_ourselves, keep, note         what needs no engine: a person's turn, edits, echoes
     flow/turn.py           bot_turn                         the bot's turn: ask, then keep and say in one transaction
     dialogue.py            Dialogue.ask                     the engine's answer, as data
+    flow/say.py            say                              what the customer reads: a message, and rows to send
     flow/handoff.py        request                          a person is wanted: case, packet, honest words
     flow/queue.py        stand, mark, note_jump           its place in the queue, and why
     flow/clocks.py         opened, wrote, answered          three clocks, and what the team aims at

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row
 
 from bot.channels.base import Channel, Delivery
 from bot.flow import clocks
-from bot.flow.handoff import speaker_of
+from bot.flow.say import speaker_of
 from bot.flow.way import Way, wait_for
 from bot.model.errors import SendError
 from bot.model.messages import ConversationKey

@@ -11,75 +11,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.channels.base import fit
 from bot.flow import assign, clocks, queue, waits
 from bot.flow.packet import pack, wrote_since
+from bot.flow.say import introduce, say, way_back, way_to_a_person
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
 from bot.model.errors import Refused
-from bot.model.replies import QuickReply, Reply, Speaker
+from bot.model.replies import QuickReply, Reply
 from bot.model.states import Author, Outcome, Status
 from bot.model.team import when
 from bot.store import agents, cases, conversations, decisions, messages, outgoing, promises
 from bot.store import waits as stored_waits
 
 FRESH = timedelta(hours=72)  # a case that comes back within this goes to the person who had it
-
-
-def say(
-    connection: Connection,
-    way: Way,
-    conversation: Row[Any],
-    reply: Reply,
-    *,
-    author: Author = Author.BOT,
-    agent: Row[Any] | None = None,
-    name_line: bool = True,
-    answer: bool = False,
-    now: datetime,
-) -> int:
-    """Write down what is said to the customer, with one outgoing row per call; the message's id.
-
-    `answer`: the bot's, to what the customer wrote. A newer one replaces it while it is unsent; lost for good, it
-    brings a person.
-    """
-    channel = way.channels.get(conversation.channel)
-    speaker = speaker_of(way, agent) if agent and name_line else None
-    message_id = messages.add_reply(
-        connection,
-        conversation.id,
-        reply,
-        author=author,
-        agent_id=agent.id if agent else None,
-        case_id=conversation.case_id,
-        now=now,
-    )
-    # of a channel that was switched off the words stay to be read; nothing can be sent
-    parts = fit(reply, channel.limits, channel.abilities, speaker=speaker) if channel else []
-    if parts:
-        outgoing.add(
-            connection,
-            conversation.id,
-            message_id,
-            parts,
-            author=author,
-            agent_id=agent.id if agent else None,
-            answer=answer,
-            now=now,
-        )
-    return message_id
-
-
-def speaker_of(way: Way, agent: Row[Any], handle: str | None = None) -> Speaker:
-    """The agent as a channel shows people."""
-    file = f"{agent.id}-{agent.picture_version}.jpg"
-    return Speaker(
-        id=agent.id,
-        name=agent.name,
-        picture=str(way.cache / file),
-        picture_url=f"{way.people_url}/people/{file}",
-        handle=handle,
-    )
 
 
 def request(
@@ -97,46 +41,41 @@ def request(
     if conversation.status == Status.WAITING:
         return cases.get(connection, conversation.case_id)
     last = cases.latest(connection, conversation.id)
-    owner = agents.get(connection, last.owner_id) if last and last.owner_id else None
-    fresh = bool(last and last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
+    back = last if last and _comes_back(connection, last, now) else None
     wrote_at = wrote_since(connection, conversation.id, last.closed_at if last else None)
-    if last and fresh:
+    if back:
         # why it comes back is what the next person has to know; the first reason stays in the first packet
-        wanted = replace(wanted, topic=wanted.topic or last.topic, note=wanted.note or last.note)
-        cases.change(
-            connection,
-            last.id,
-            reason=wanted.reason,
-            topic=wanted.topic,
-            note=wanted.note,
-            closed_at=None,
-            outcome=None,
-            wish=None,
-            **cases.waits_from(now),
-        )
-        case = cases.get(connection, last.id)
+        wanted = replace(wanted, topic=wanted.topic or back.topic, note=wanted.note or back.note)
+        case = _reopened(connection, back.id, wanted, now)
     else:
-        case = cases.open_case(
-            connection,
-            conversation,
-            reason=wanted.reason,
-            topic=wanted.topic,
-            note=wanted.note,
-            team=way.teams.of(wanted.topic, wanted.reason).key,
-            now=now,
-        )
+        team = way.teams.of(wanted.topic, wanted.reason).key
+        about = {"reason": wanted.reason, "topic": wanted.topic, "note": wanted.note}
+        case = cases.open_case(connection, conversation, **about, team=team, now=now)
     conversation = conversations.move(
         connection, conversation, Status.WAITING, who=who, why=wanted.reason, now=now, case_id=case.id
     )
     cases.add_packet(connection, case.id, pack(connection, way, conversation, wanted), now)
     queue.stand(connection, way, case.id, now=now)
-    clocks.opened(connection, way, case, wrote_at=wrote_at, why="reopened" if fresh else "asked", now=now)
+    clocks.opened(connection, way, case, wrote_at=wrote_at, why="reopened" if back else "asked", now=now)
     waits.begun(connection, way, case, silently=silently, now=now)
     assign.decide(connection, way, conversation, cases.get(connection, case.id), now=now)
     case = cases.get(connection, case.id)
     if not silently:
         say(connection, way, conversation, _what_happens_next(connection, way, conversation, case, now), now=now)
     return case
+
+
+def _comes_back(connection: Connection, last: Row[Any], now: datetime) -> bool:
+    """Whether the last case is over, so lately that it goes on with the person who had it, and who still works here."""
+    owner = agents.get(connection, last.owner_id) if last.owner_id else None
+    return bool(last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
+
+
+def _reopened(connection: Connection, case_id: int, wanted: HandoffRequest, now: datetime) -> Row[Any]:
+    """The case open again, waiting, for the reason that there is now."""
+    about = {"reason": wanted.reason, "topic": wanted.topic, "note": wanted.note}
+    cases.change(connection, case_id, **about, closed_at=None, outcome=None, wish=None, **cases.waits_from(now))
+    return cases.get(connection, case_id)
 
 
 def _what_happens_next(
@@ -209,25 +148,6 @@ def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any
     outgoing.suppress_bot(connection, conversation_id, "a person took over")
     introduce(connection, way, moved, agent, "taken", now=now)
     return moved
-
-
-def introduce(
-    connection: Connection,
-    way: Way,
-    conversation: Row[Any],
-    agent: Row[Any],
-    text: str,
-    *,
-    now: datetime,
-    **values: str,
-) -> None:
-    """A person says who they are, by name and picture."""
-    shows_face = way.channels[conversation.channel].abilities.personas
-    introduction = Reply(
-        way.texts.say(text, conversation.language, name=agent.name, **values),
-        image=None if shows_face else f"people/{agent.id}-{agent.picture_version}.jpg",
-    )
-    say(connection, way, conversation, introduction, author=Author.AGENT, agent=agent, name_line=False, now=now)
 
 
 def reply(
@@ -379,24 +299,6 @@ def cancel(connection: Connection, way: Way, conversation: Row[Any], *, now: dat
     text = way.texts.say("cancelled", moved.language, number=case.number)
     say(connection, way, moved, Reply(text, (way_to_a_person(way, moved.language),)), now=now)
     return True
-
-
-def way_to_a_person(way: Way, language: str) -> QuickReply:
-    """The button that is under every last word of the bot."""
-    return QuickReply(way.texts.say("talk_to_us", language), "/ask_human")
-
-
-def way_back(way: Way, language: str) -> QuickReply:
-    """The button of a customer who waits and no longer needs to."""
-    return QuickReply(way.texts.say("back_to_bot", language), "#cancel")
-
-
-def with_way_to_a_person(way: Way, said: Reply, language: str) -> Reply:
-    """The reply with that button, if it has none."""
-    person = way_to_a_person(way, language)
-    if any(q.payload == person.payload for q in said.quick_replies):
-        return said
-    return replace(said, quick_replies=(*said.quick_replies, person))
 
 
 def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row
 
 from bot.flow import clocks, handoff, promises, queue, waiting
 from bot.flow.meaning import meaning
+from bot.flow.say import say, way_back, way_to_a_person
 from bot.flow.scene import Scene, begin
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming, Kind
@@ -46,8 +47,8 @@ def by_ourselves(
         _acknowledge(connection, way, conversation, now)
         return "kept for the person"
     text = way.texts.say("status_none", conversation.language)
-    button = handoff.way_to_a_person(way, conversation.language)
-    handoff.say(connection, way, conversation, Reply(text, (button,)), now=now)
+    button = way_to_a_person(way, conversation.language)
+    say(connection, way, conversation, Reply(text, (button,)), now=now)
     return "an old button"
 
 
@@ -63,7 +64,7 @@ def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: 
     if len(written) > 1:
         return
     text = way.texts.say("added", conversation.language, number=case.number)
-    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
+    say(connection, way, conversation, Reply(text, (way_back(way, conversation.language),)), now=now)
 
 
 def still_waiting(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
@@ -72,7 +73,7 @@ def still_waiting(connection: Connection, way: Way, conversation: Row[Any], now:
     language = conversation.language
     waits = since(case.waiting_since.astimezone(way.team.zone), now, language)
     text = way.texts.say("status_waiting", language, number=case.number, since=waits)
-    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, conversation.language),)), now=now)
+    say(connection, way, conversation, Reply(text, (way_back(way, conversation.language),)), now=now)
 
 
 def tell_the_agent(connection: Connection, way: Way, scene: Scene) -> str:

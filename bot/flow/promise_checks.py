@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row
 from bot.dialogue import EngineDown
 from bot.flow import handoff
 from bot.flow.promises import held, line, local, may_write, named, topic, with_button
+from bot.flow.say import say
 from bot.flow.scene import of_its_own
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest, PromiseAnswer
@@ -83,7 +84,7 @@ def _moved(
     text = way.texts.say(
         "promise_moved", language, what=named(way, promise, language), when=local(way, due, now, language)
     )
-    handoff.say(connection, way, conversation, with_button(way, conversation, text), now=now)
+    say(connection, way, conversation, with_button(way, conversation, text), now=now)
     line(connection, promise, "promise_moved", now)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row
 from bot.flow import handoff
 from bot.flow.promise_checks import asked_about, task
 from bot.flow.promises import held, line, may_write, named, topic, with_button
+from bot.flow.say import say
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
 from bot.model.promise_times import WARN_AT_MOST, soon
@@ -137,7 +138,7 @@ def _say_late(connection: Connection, way: Way, promise: Row[Any], now: datetime
         wanted = HandoffRequest("promise_late", topic(connection, promise), promise.what)
         handoff.request(connection, way, conversation, wanted, who="company", silently=True, now=now)
         conversation = held(connection, promise)
-    handoff.say(connection, way, conversation, with_button(way, conversation, text), now=now)
+    say(connection, way, conversation, with_button(way, conversation, text), now=now)
 
 
 def _ask(connection: Connection, way: Way, promise: Row[Any], now: datetime) -> None:
@@ -155,4 +156,4 @@ def _ask(connection: Connection, way: Way, promise: Row[Any], now: datetime) -> 
     buttons = tuple(
         QuickReply(way.texts.say(f"promise_{word}", language), f"#kept:{promise.id}:{word}") for word in ("yes", "no")
     )
-    handoff.say(connection, way, conversation, Reply(text, buttons), now=now)
+    say(connection, way, conversation, Reply(text, buttons), now=now)

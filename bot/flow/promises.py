@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.flow import handoff
+from bot.flow.say import say, way_back, with_way_to_a_person
 from bot.flow.way import Way
 from bot.model.dialogue import HandoffRequest
 from bot.model.errors import Refused
@@ -108,9 +109,9 @@ def answered(
         return True
     text = way.texts.say(f"promise_{to}", conversation.language)
     if yes:
-        handoff.say(connection, way, conversation, with_button(way, conversation, text), now=now)
+        say(connection, way, conversation, with_button(way, conversation, text), now=now)
         return True
-    handoff.say(connection, way, conversation, Reply(text), now=now)
+    say(connection, way, conversation, Reply(text), now=now)
     if conversation.status == Status.WAITING:
         line(connection, promise, "promise_broken", now)
     else:
@@ -131,9 +132,9 @@ def _tell(
         window = channel.abilities.human_window or channel.abilities.reply_window
         if _over(conversation, window, now):
             raise Refused("window over")
-        handoff.say(connection, way, conversation, Reply(text), author=Author.AGENT, agent=agent, now=now)
+        say(connection, way, conversation, Reply(text), author=Author.AGENT, agent=agent, now=now)
     elif may_write(way, conversation, now):
-        handoff.say(connection, way, conversation, with_button(way, conversation, text), now=now)
+        say(connection, way, conversation, with_button(way, conversation, text), now=now)
     else:
         raise Refused("window over")
 
@@ -156,8 +157,8 @@ def _over(conversation: Row[Any], window: timedelta | None, now: datetime) -> bo
 def with_button(way: Way, conversation: Row[Any], text: str) -> Reply:
     """With the way to a person, or back from waiting for one."""
     if conversation.status == Status.WAITING:
-        return Reply(text, (handoff.way_back(way, conversation.language),))
-    return handoff.with_way_to_a_person(way, Reply(text), conversation.language)
+        return Reply(text, (way_back(way, conversation.language),))
+    return with_way_to_a_person(way, Reply(text), conversation.language)
 
 
 def _looked_after(connection: Connection, promise_id: int, agent: Row[Any]) -> Row[Any]:

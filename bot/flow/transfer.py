@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 
 from bot.flow import assign, clocks, handoff, queue, waits
 from bot.flow.packet import pack
+from bot.flow.say import introduce, say
 from bot.flow.way import Way
 from bot.model.choosing import Choice, choose
 from bot.model.dialogue import HandoffRequest
@@ -44,7 +45,7 @@ def to_person(
     decisions.add(connection, moved.case_id, "passed", agent_id=to.id, by_agent_id=by.id, why=note, now=now)
     outgoing.suppress_bot(connection, conversation_id, "a person took over")
     text = "taken_over" if presence.is_here(connection, to.id, now) else "taken_over_later"
-    handoff.introduce(connection, way, moved, to, text, before=holder.name, now=now)
+    introduce(connection, way, moved, to, text, before=holder.name, now=now)
     conversations.tell(connection, conversation_id, f"offer:{to.id}", now)
     return moved
 
@@ -88,7 +89,7 @@ def to_team(
     case = cases.get(connection, case_id)
     language = moved.language
     text = way.texts.say("passed_to_team", language, before=holder.name, team=names[language], number=case.number)
-    handoff.say(connection, way, moved, handoff.how_long(connection, way, moved, case, text, now), now=now)
+    say(connection, way, moved, handoff.how_long(connection, way, moved, case, text, now), now=now)
     return moved
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row
 from bot.dialogue import EngineDown, EngineRefused
 from bot.flow import handoff
 from bot.flow.listen import still_waiting
+from bot.flow.say import say, with_way_to_a_person
 from bot.flow.scene import Scene, add, awake, begin, conclude, language_for
 from bot.flow.way import Way
 from bot.model.dialogue import Ask, HandoffRequest, Turn
@@ -163,9 +164,9 @@ def _speak(
         replies.append(Reply(way.texts.say("kept_too", conversation.language)))
     replies = _introduced(connection, way, conversation, turn.intent, replies, now)
     if replies and not wanted:
-        replies[-1] = handoff.with_way_to_a_person(way, replies[-1], conversation.language)
+        replies[-1] = with_way_to_a_person(way, replies[-1], conversation.language)
     for one in replies:
-        handoff.say(connection, way, conversation, one, answer=True, now=now)
+        say(connection, way, conversation, one, answer=True, now=now)
     if wanted and conversation.status == Status.WAITING:
         still_waiting(connection, way, conversation, now)
     elif wanted:
@@ -197,7 +198,7 @@ def engine_down(connection: Connection, way: Way, conversation: Row[Any], asked:
         wanted = HandoffRequest("engine_down")
         sorry = [Reply(way.texts.say("engine_down", conversation.language))]
         for one in _introduced(connection, way, conversation, "", sorry, now):
-            handoff.say(connection, way, conversation, one, answer=True, now=now)
+            say(connection, way, conversation, one, answer=True, now=now)
     if conversation.status == Status.WAITING:
         still_waiting(connection, way, conversation, now)
     else:
@@ -218,11 +219,11 @@ def cannot_read(connection: Connection, way: Way, key: ConversationKey, scene: S
     key_ = f"unreadable.{kind}" if way.texts.has(f"unreadable.{kind}") else "unreadable.other"
     replies = [Reply(way.texts.say(key_, conversation.language))]
     replies = _introduced(connection, way, conversation, "", replies, now)
-    handoff.say(
+    say(
         connection,
         way,
         conversation,
-        handoff.with_way_to_a_person(way, replies[0], conversation.language),
+        with_way_to_a_person(way, replies[0], conversation.language),
         answer=True,
         now=now,
     )

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import handoff, waits
+from bot.flow import waits
 from bot.flow.promises import may_write
+from bot.flow.say import say, way_back
 from bot.flow.way import Way, one_by_one
 from bot.model.replies import Reply
 from bot.model.states import Status
@@ -49,7 +50,7 @@ def _tell(connection: Connection, *, way: Way, wait_id: int, case_id: int, now: 
     else:
         text = way.texts.say("still_waiting_longer" if wait.due_at else "still_waiting", language, number=number)
     hours = waits.offer(way, waits.again(connection, way, wait, now), language, now)
-    handoff.say(connection, way, conversation, Reply(text, (*hours, handoff.way_back(way, language))), now=now)
+    say(connection, way, conversation, Reply(text, (*hours, way_back(way, language))), now=now)
 
 
 def wished(connection: Connection, way: Way, conversation: Row[Any], case_id: int, wish: str, *, now: datetime) -> bool:
@@ -67,7 +68,7 @@ def wished(connection: Connection, way: Way, conversation: Row[Any], case_id: in
     language, back = conversation.language, way.teams.get(case.team).opens(now)
     then = when(back, now, language) if back else way.texts.say("soon", language)
     text = way.texts.say(f"wished_{wish}", language, number=case.number, when=then)
-    handoff.say(connection, way, conversation, Reply(text, (handoff.way_back(way, language),)), now=now)
+    say(connection, way, conversation, Reply(text, (way_back(way, language),)), now=now)
     return True
 
 
@@ -78,7 +79,7 @@ def _wished_by(connection: Connection, way: Way, conversation: Row[Any], case: R
         return False
     language, team = conversation.language, way.teams.get(case.team)
     promise = promises.get(connection, wait.promise_id) if wait.promise_id else None
-    buttons = [handoff.way_back(way, language)]
+    buttons = [way_back(way, language)]
     if promise:
         cases.change(connection, case.id, wish="write")
         conversations.tell(connection, conversation.id, "wish", now)
@@ -88,5 +89,5 @@ def _wished_by(connection: Connection, way: Way, conversation: Row[Any], case: R
         offered = waits.offer(way, waits.again(connection, way, wait, now), language, now)
         text = way.texts.say("wish_by.gone" if offered else "wish_by.none", language, number=case.number)
         buttons = [*offered, *buttons]
-    handoff.say(connection, way, conversation, Reply(text, tuple(buttons)), now=now)
+    say(connection, way, conversation, Reply(text, tuple(buttons)), now=now)
     return True
