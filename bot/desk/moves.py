@@ -39,7 +39,7 @@ LONGEST = 8000  # characters of one reply: more is a paste by mistake
 TYPING_EVERY = timedelta(seconds=4)  # platforms show "typing" for some seconds
 TYPING_PATIENCE = 5.0  # seconds; nobody waits for it
 
-#: Sentences for what bot.flow.handoff refuses.
+#: Sentences for what the flow refuses; for all else, that something changed meanwhile.
 _REFUSED = {
     "someone was faster": "faster",
     "not waiting": "not_waiting",
@@ -48,6 +48,8 @@ _REFUSED = {
     "no case": "no_case",
     "open promise": "open_promise",
     "time is over": "promise_no_time",
+    "channel off": "channel_off",
+    "window over": "window_over",
 }
 
 
@@ -250,14 +252,12 @@ async def _do(look: Look, work: Callable[[Connection, Row[Any]], Done]) -> web.S
     try:
         await look.way.db.write(checked)
     except Refused as refused:
-        code = _REFUSED.get(refused.reason, "")
         if refused.reason == "no such conversation":
             raise web.HTTPNotFound from None
-        if refused.reason in ("channel off", "window over"):
-            code = refused.reason.replace(" ", "_")
+        code = _REFUSED.get(refused.reason, "changed")
         if code == "not_yours" and not refused.who:
             code = "not_in_hand"
-        return _answer(look, code or "changed", ok=False, who=refused.who)
+        return _answer(look, code, ok=False, who=refused.who)
     look.way.committed()
     if look.text("next") == "shift" and not wants_json(look.request):
         raise web.HTTPSeeOther("/desk/shift")
