@@ -27,6 +27,11 @@ _DATES = (
     ),
     re.compile(r"\b(?P<month>[a-z]{3,9})\.?\s(?P<d>\d{1,2})(?:st|nd|rd|th)?,?\s(?P<y>\d{4})(?!\d)", re.I),
 )
+#: A codice fiscale: letters and digits where they belong, with what people mistype (O for 0, I for 1) undone first.
+SHAPE = "AAAAAA00A00A000A"
+TO_DIGIT = str.maketrans("OIL", "011")
+TO_LETTER = str.maketrans("01", "OI")
+ALMOST = range(14, 19)  # characters of what was meant to be one
 ITALY = 39
 SHORTEST = 6
 OLD_ENOUGH = 14  # years: nobody younger has a contract
@@ -62,12 +67,33 @@ def find_fact(text: str, *, loose: bool) -> Fact | None:
 
 
 def find_tax_code(text: str) -> str | None:
-    """A codice fiscale whose check letter is right, in capitals."""
-    for match in _TAX_CODE.finditer(text):
-        number = re.sub(r"[\s.\-]", "", match[0]).upper()
-        if codicefiscale.is_valid(number):
-            return number
-    return None
+    """A codice fiscale in capitals; None unless its check letter is right."""
+    return next((code for code in _tax_codes(text) if codicefiscale.is_valid(code)), None)
+
+
+def looks_like_tax_code(text: str) -> bool:
+    """True when something of about the right length was typed: then the answer is "check it", not "what is it"."""
+    return any(len(word) in ALMOST and re.search(r"\d", word) for word in _joined(text))
+
+
+def _tax_codes(text: str) -> Iterator[str]:
+    for word in _joined(text):
+        if len(word) == len(SHAPE):
+            yield word
+            places = zip(word, SHAPE, strict=True)
+            yield "".join(char.translate(TO_DIGIT if kind == "0" else TO_LETTER) for char, kind in places)
+
+
+def _joined(text: str) -> Iterator[str]:
+    """Words in capitals, and those beside each other as one, as far as a codice fiscale is long."""
+    words = re.findall(r"[A-Z0-9]+", text.upper())
+    for start in range(len(words)):
+        joined = ""
+        for end in range(start, len(words)):
+            joined += words[end]
+            if len(joined) >= ALMOST.stop:
+                break
+            yield joined
 
 
 def find_date(text: str) -> date | None:

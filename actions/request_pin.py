@@ -5,11 +5,11 @@ import re
 from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
-from stdnum.it import codicefiscale
 
 from actions.backends import Backends
 from actions.backends.pins import KINDS
 from actions.common import CareAction, hand_off, language, now, promise, turn_id
+from actions.facts import find_tax_code, looks_like_tax_code
 from actions.forms import CORRECTS, Events, FormCheck, Said
 from actions.when import say_moment
 
@@ -38,10 +38,6 @@ SELF = re.compile(rf"\b(s[iì]|mi[ao]|{_MYSELF}|certo|esatto|ok|yes|yep|yeah)\b"
 
 #: An answer this short is an answer, whatever topic its few words resemble.
 FEW_WORDS = 3
-#: One codice fiscale: letters and digits where they belong, with what people mistype (O for 0, I for 1) undone first.
-SHAPE = "AAAAAA00A00A000A"
-TO_DIGIT = str.maketrans("OIL", "011")
-TO_LETTER = str.maketrans("01", "OI")
 
 
 class PinForm(FormCheck):
@@ -56,7 +52,7 @@ class PinForm(FormCheck):
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
-        code = find_fiscal_code(words.text)
+        code = find_tax_code(words.text)
         if words.asked not in QUESTIONS:
             # A new request: what the last one left behind is not an answer to this one.
             found = {**dict.fromkeys(QUESTIONS), "pin_kind": read_kind(words), "_fiscal_code": code}
@@ -75,7 +71,7 @@ class PinForm(FormCheck):
         return [SlotSet(slot, value) for slot, value in found.items() if value] or None
 
     def unclear(self, words: Said, dispatcher: CollectingDispatcher) -> None:
-        almost = words.asked == "_fiscal_code" and looks_like_fiscal_code(words.text)
+        almost = words.asked == "_fiscal_code" and looks_like_tax_code(words.text)
         dispatcher.utter_message(response="utter_fiscal_code_wrong" if almost else f"utter_{words.asked}_unclear")
 
     def end(self) -> Events:
@@ -150,32 +146,6 @@ def read_holder(words: Said) -> str | None:
     return "self" if SELF.search(words.text) else None
 
 
-def find_fiscal_code(text: str) -> str | None:
-    """The codice fiscale in `text`, in capitals; None unless its control character is right."""
-    return next((code for code in _candidates(text) if codicefiscale.is_valid(code)), None)
-
-
-def looks_like_fiscal_code(text: str) -> bool:
-    """True when something of about the right length was typed: then the answer is "check it", not "what is it"."""
-    return any(14 <= len(word) <= 18 and re.search(r"\d", word) for word in _windows(text))
-
-
 def masked(code: str) -> str:
     """What may be shown of a codice fiscale: RSS…01U."""
     return f"{code[:3]}…{code[-3:]}"
-
-
-def _candidates(text: str) -> list[str]:
-    found = []
-    for word in _windows(text):
-        if len(word) != len(SHAPE):
-            continue
-        found.append(word)
-        fixed = (char.translate(TO_DIGIT if kind == "0" else TO_LETTER) for char, kind in zip(word, SHAPE, strict=True))
-        found.append("".join(fixed))
-    return found
-
-
-def _windows(text: str) -> list[str]:
-    words = re.findall(r"[A-Z0-9]+", text.upper())
-    return ["".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1)]

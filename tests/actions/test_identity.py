@@ -38,6 +38,7 @@ def test_the_code_as_people_type_it(actions: ActionServer, text: str) -> None:
         ("+39 340 555 0182", "line_digits"),
         ("frrgli81c52a662n", "tax_code"),
         ("FRR GLI 81C52 A662N", "tax_code"),
+        ("frrgli8ic52a662n", "tax_code"),
         ("12/03/1981", "birth_date"),
         ("12.3.81", "birth_date"),
         ("sono nata il 12 marzo 1981", "birth_date"),

@@ -56,8 +56,12 @@ def test_for_whom(actions: ActionServer, text: str, holder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["RSSMRA80A01H501U", "rss mra 80a01 h501u", "è RSSMRA8OA01H5O1U grazie", "CF:rssmra80a01h501u."]
-)
+    "text",
+    [
+        "RSSMRA80A01H501U", "rss mra 80a01 h501u", "è RSSMRA8OA01H5O1U grazie", "CF:rssmra80a01h501u.",
+        pytest.param("a " * 2000 + "RSSMRA80A01H501U", id="behind all that fits into a message"),
+    ],
+)  # fmt: skip
 def test_a_codice_fiscale_as_people_type_it(actions: ActionServer, text: str) -> None:
     ready = form(actions, text, "_fiscal_code", slots={"pin_kind": "sim_pin", "pin_holder": "self"})
     assert ready.slots["_fiscal_code"] == CODE
