@@ -22,14 +22,14 @@ from bench_nlu.systems import SYSTEMS, Found, NotRun, measure
 
 PAGE = ROOT / "docs" / "benchmarks-nlu.md"
 KEPT = ROOT / "data" / "bench-nlu" / "results.json"
-DATA = ROOT.parent / "shared" / "nlu-data"
+DATA = ROOT / "data" / "nlu-sets"
 
 
 def main() -> int:
     """Measure all, print and write the page."""
     parser = argparse.ArgumentParser(prog="python -m bench_nlu", description="Accuracy and abstention, with peers.")
     parser.add_argument("--data", type=Path, default=DATA,
-                        help="folder with nlpjs/, xsid/, clinc150/ or others of train.tsv and test.tsv")
+                        help="folder with nlpjs/, xsid/, clinc150/ or others of train.tsv and test.tsv; see sets.py")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"of {', '.join(SYSTEMS)}")
     parser.add_argument("--sets", default="", help="numbers of sets, from 1; all if empty")
     parser.add_argument("--all", action="store_true", help="teach stock DIET everything, also where it takes hours")

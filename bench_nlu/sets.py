@@ -1,4 +1,9 @@
-"""The public sets: read from a folder, never part of the project. Test parts are only ever tested on."""
+"""The public sets: read from a folder, never part of the project. Test parts are only ever tested on.
+
+    nlpjs/     corpus-it.json, corpus-en.json                            github.com/axa-group/nlp.js, 62731109, MIT
+    xsid/      it.valid.conll, en.valid.conll, it.test.conll             github.com/mainlp/xsid, 0.6, CC BY-SA 4.0
+    clinc150/  data_full.json                                            github.com/clinc/oos-eval, 828f8093, CC BY 3.0
+"""
 
 from __future__ import annotations
 
@@ -151,6 +156,7 @@ def all_sets(folder: Path) -> list[Set]:
     if not found:
         raise NoData(
             f"No set is in {folder}: the public sets are no part of this project. Put nlpjs/, xsid/ and clinc150/, or "
-            f"folders with train.tsv and test.tsv, into one folder and name it: make bench-nlu DATA=folder"
+            "folders with train.tsv and test.tsv, into one folder (bench_nlu/sets.py says where they come from), and "
+            "name it: make bench-nlu DATA=folder"
         )
     return [*found, shipped()]
