@@ -19,7 +19,7 @@ BOT_PYTHON = ROOT / ".venv" / "bin" / "python"
 ENGINE_PYTHON = ROOT / ".venv-engine" / "bin" / "python"
 #: What a measured process may see of our environment: no token or setting of a real bot gets in.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
-#: As the engine's own child process is started (bot/children.py); for stock Rasa too.
+#: As the bot starts its engine (bot/pair.py), but for the limits on threads: stock Rasa may use all cores.
 RASA = {
     "RASA_TELEMETRY_ENABLED": "false",
     "LOG_LEVEL": "WARNING",

@@ -16,11 +16,18 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parent.parent
 #: The settings of whoever runs the tests must not reach the bot.
 OURS = ("TELEGRAM_", "MESSENGER_", "GRAPH_", "ENGINE_", "SANDBOX", "DATABASE_", "PUBLIC_", "PORT", "HOST", "DATA_")
-OURS += ("REDIS_", "SHARE_PORT", "DRAIN_")
+OURS += ("REDIS_", "SHARE_PORT", "DRAIN_", "TRUSTED_", "LOG_FORMAT", "BACKEND_")
+
+
+def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with these settings and no others: what stands in .env here is of a real bot."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return {**kept, **dict.fromkeys(dotenv_values(ROOT / ".env"), ""), **settings}
 
 
 @dataclass
@@ -40,7 +47,6 @@ class BotProcess:
 
     async def start(self) -> None:
         """Begin; `until_alive` waits for the port."""
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -49,7 +55,7 @@ class BotProcess:
                 "run",
                 *(["--only", *self.only] if self.only else []),
                 cwd=ROOT,
-                env={**environ, "PORT": str(self.port), **self.settings},
+                env=environ_of({"PORT": str(self.port), **self.settings}),
                 stdout=log,
                 stderr=log,
             )

@@ -38,7 +38,7 @@ from bot.store.lead import FirstHere, ServerLock
 from bot.store.migrate import Standing, drop_all, migrate, standing
 from bot.store.tables import events, live, metadata, outgoing
 from bot.store.trouble import meaning
-from tests.bot_process import ROOT, echo_engine
+from tests.bot_process import ROOT, echo_engine, environ_of
 from tests.conftest import free_port
 from tests.flow_support import World, turn
 
@@ -552,14 +552,13 @@ async def test_a_row_that_changed_on_the_way_is_noticed(
 
 async def bot(*words: str, **settings: str) -> tuple[int, str]:
     """`python -m bot …`: the exit code, and what it said."""
-    environ = {"PATH": "/usr/bin:/bin", "SANDBOX": "no", **settings}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot",
         *words,
         cwd=ROOT,
-        env=environ,
+        env=environ_of({"SANDBOX": "no", **settings}),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

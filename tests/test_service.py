@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import io
 import json
-import os
 import re
 import socket
 import sqlite3
@@ -32,7 +31,7 @@ from bot.settings import read_settings
 from bot.store import agents, conversations
 from bot.store.tables import cases, events, fixed_answers, messages, outgoing, packets
 from bot.store.tables import conversations as talks
-from tests.bot_process import OURS, BotProcess, EchoEngine, echo_engine
+from tests.bot_process import BotProcess, EchoEngine, echo_engine, environ_of
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -439,14 +438,13 @@ async def test_a_database_that_cannot_be_opened_is_said_in_a_sentence(tmp_path: 
 
 
 async def run_bot(settings: dict[str, str]) -> tuple[int, str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot",
         "run",
         cwd=ROOT,
-        env={**environ, **settings},
+        env=environ_of(settings),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

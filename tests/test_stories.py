@@ -35,7 +35,8 @@ stories:
 @pytest.fixture(scope="module")
 def model() -> Path:
     """The model of the content as it is now; trained first if the content changed."""
-    subprocess.run([sys.executable, "-m", "bot.children", "train"], cwd=ROOT, check=True, capture_output=True)
+    here = {**os.environ, "DATA_DIR": ""}
+    subprocess.run([sys.executable, "-m", "bot.children", "train"], cwd=ROOT, env=here, check=True, capture_output=True)
     return Content(ROOT, ROOT / "data").model()
 
 
