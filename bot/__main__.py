@@ -76,9 +76,8 @@ def _log_ins(app: App) -> list[str]:
     return [f"  log-in   {one.login} / {one.password}   ({one.name}; shown only now)" for one in app.credentials]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run the command."""
-    began = time.monotonic()
+def _parser() -> argparse.ArgumentParser:
+    """The commands with their options; what each does is in bot/commands.py and bot/operations/."""
     parser = argparse.ArgumentParser(prog="python -m bot", description="Sportello, customer care in chats.")
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run", help="start everything")
@@ -105,7 +104,12 @@ def main(arguments: list[str] | None = None) -> int:
     picture = agent.add_parser("picture", help="the face customers see")
     picture.add_argument("login")
     picture.add_argument("file", type=Path)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run the command."""
+    began, options = time.monotonic(), _parser().parse_args(arguments)
     try:
         settings = read_settings(environment(ROOT), ROOT)
     except BadSettings as error:

@@ -86,25 +86,26 @@ def _delete_unused(model: Path) -> None:
 async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping[str, str]) -> None:
     """Train under another name first: a model half written would be taken for a whole one after a crash."""
     root, unfinished = content.root, f"unfinished-{model.name.removesuffix('.tar.gz')}"
+    code, said = await _shown(train_command(model.parent, unfinished), root, python=python, env=env)
+    made = model.parent / f"{unfinished}.tar.gz"
+    if code != 0 or not made.exists():
+        words = [line for line in said if " INFO " not in line and "it/s" not in line][-25:]
+        raise TrainingFailed("The model could not be trained:\n" + "\n".join(words))
+    await _write_answers(root, made, python=python, env=env)
+    answers_of(made).rename(answers_of(model))
+    made.rename(model)
+
+
+def train_command(out: Path, name: str) -> list[str]:
+    """How Rasa is told to train, in the content's folder: the model goes to `out`/`name`.tar.gz."""
     # Rasa's validation reads everything a second time, a third of the whole; `make content` finds more, in plain words.
     # By force, since there is no cache (see bot/pair.py) to look into first.
-    command = [
-        "rasa",
-        "train",
-        "--skip-validation",
-        "--force",
-        "--config",
-        "config.yml",
-        "--domain",
-        "domain",
-        "--data",
-        "nlu",
-        "stories",
-        "--out",
-        str(model.parent),
-        "--fixed-model-name",
-        unfinished,
-    ]
+    command = ["rasa", "train", "--skip-validation", "--force", "--config", "config.yml", "--domain", "domain"]
+    return [*command, "--data", "nlu", "stories", "--out", str(out), "--fixed-model-name", name]
+
+
+async def _shown(command: list[str], root: Path, *, python: Path, env: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Run Rasa's training with its progress shown; the exit code, and the lines that it said."""
     # On all cores: nobody is served by this process. INFO: the progress is read from what Rasa says of its components.
     env = {name: value for name, value in env.items() if name not in ONE_CORE}
     process = await asyncio.create_subprocess_exec(
@@ -129,19 +130,12 @@ async def _run_rasa(content: Content, model: Path, *, python: Path, env: Mapping
                 if line:
                     said.append(line)
                     progress.read(line)
-        code = await process.wait()
+        return await process.wait(), said
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    made = model.parent / f"{unfinished}.tar.gz"
-    if code != 0 or not made.exists():
-        words = [line for line in said if " INFO " not in line and "it/s" not in line][-25:]
-        raise TrainingFailed("The model could not be trained:\n" + "\n".join(words))
-    await _write_answers(root, made, python=python, env=env)
-    answers_of(made).rename(answers_of(model))
-    made.rename(model)
 
 
 async def _write_answers(root: Path, model: Path, *, python: Path, env: Mapping[str, str]) -> None:

@@ -46,7 +46,7 @@ class BotProcess:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Begin; `until_alive` waits for the port."""
+        """Begin; `until` waits for it."""
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,

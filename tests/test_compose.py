@@ -29,7 +29,7 @@ from bot.between.link import Link
 from bot.flow.deliver import LEASE
 from bot.pair import children_env
 from bot.settings import SECRETS, read_settings
-from bot.training import Content, train
+from bot.training import Content, train, train_command
 from tests.conftest import free_port
 from tests.databases import empty
 
@@ -178,9 +178,7 @@ def test_the_engine_runs_as_it_does_for_a_developer() -> None:
 def test_the_model_is_trained_with_the_developers_command() -> None:
     trained = [run for run in stages("engine")["model"].runs if '"train"' in run]
     words = json.loads(trained[0])
-    own = re.findall(r'^ +"([^"]+)",$', (ROOT / "bot/training.py").read_text(), re.MULTILINE)
-    own = own[own.index("rasa") : own.index("--fixed-model-name") + 1]
-    assert own == [word for word in words[2:] if word not in ("/models", "model")]
+    assert words[2:] == train_command(Path("/models"), "model")
     content = {source for _, sources, _ in stages("engine")["model"].copies for source in sources}
     assert {"config.yml", "domain", "nlu", "stories", "engine"} <= content
     assert f"{words[words.index('--out') + 1]}/{words[-1]}.tar.gz" in image("engine").command
