@@ -59,7 +59,7 @@ soak: setup-dev  ## kill, stop and cut off everything under load; DATABASE, KILL
 	@$(PY) -m tests.soak --database $(or $(DATABASE),both) --kills $(or $(KILLS),200) --minutes $(or $(MINUTES),9) \
 	  --per-second $(or $(PER_SECOND),100) --drops $(or $(DROPS),1000) $(if $(WRITE),--write)
 
-lock: setup-dev  ## renew requirements/*.txt from requirements/*.in
+lock: setup-dev  ## renew requirements/*.txt from requirements/*.in; UPGRADE=1 also takes newer releases of what is locked
 	@$(PY) scripts/lock.py
 
 clean:       ## remove environments, caches and trained models; keeps the database
