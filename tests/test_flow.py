@@ -142,8 +142,9 @@ async def test_what_waits_in_the_store_is_taken_up_at_the_start(flow: World) -> 
         await flow.receives(flow.raw(chat, text="prima del riavvio"))
     workers = flow.answering()
     await workers.start()
-    while len(await flow.rows(outgoing)) < 2:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while len(await flow.rows(outgoing)) < 2:
+            await asyncio.sleep(0.01)
     await workers.stop()
 
 

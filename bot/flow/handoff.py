@@ -66,7 +66,7 @@ def request(
 
 
 def _comes_back(connection: Connection, last: Row[Any], now: datetime) -> bool:
-    """Whether the last case is over, so lately that it goes on with the person who had it, and who still works here."""
+    """Whether the last case ended so lately that it goes back to the person who had it, who still works here."""
     owner = agents.get(connection, last.owner_id) if last.owner_id else None
     return bool(last.closed_at and owner and owner.active and now - last.closed_at < FRESH)
 
