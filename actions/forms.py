@@ -30,11 +30,9 @@ Events = list[dict[str, Any]]
 
 #: Counts the messages in a row that the open form could not read.
 MISSES = "_form_misses"
-#: Other topics of the bot. A message that is surely one of these leaves the form, unless the asked slot keeps it.
-_TOPICS = frozenset(
-    "greet thank goodbye ask_bot request_pin store_hours find_store line_status report_fault activation_status"
-    " technician_appointment bill_question price_availability complaint case_status privacy_request".split()
-)
+#: What may be an answer to any question. A message that is surely something else leaves the form, unless the asked slot
+#: keeps it.
+_ANSWERS = frozenset({"affirm", "deny", "nlu_fallback"})
 #: Below this an intent is a guess, and a form's answer is the likelier reading of what was typed.
 _SURE = 0.7
 #: For slots whose answer has a shape of its own: what has not that shape is easily something else.
@@ -166,7 +164,7 @@ class FormCheck(CareAction):
             return bool(_NO.match(words.text))
         # "Mah, vediamo" is no goodbye: leaving for good needs more than a guess.
         sure = _SURE_IF_STRICT if strict and words.intent != "goodbye" else _SURE
-        return words.intent in _TOPICS - kept and words.confidence >= sure
+        return words.intent not in kept | _ANSWERS and words.confidence >= sure
 
     def not_read(
         self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker

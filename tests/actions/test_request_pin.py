@@ -83,6 +83,8 @@ def test_a_wrong_codice_fiscale_is_explained_once_then_a_person(actions: ActionS
 def test_another_topic_leaves_the_form(actions: ActionServer) -> None:
     bill = form(actions, "la mia bolletta è troppo alta", "pin_holder", intent="bill_question", slots=DONE)
     assert bill.events == [] and bill.responses == []
+    new = form(actions, "dove parcheggio?", "_fiscal_code", intent="a_topic_that_an_editor_added", slots=DONE)
+    assert new.events == [] and new.responses == []
     person = form(actions, "voglio una persona", "_fiscal_code", intent="ask_human")
     assert person.events == []
 

@@ -20,7 +20,7 @@ export function start(flip) {
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
     t: () => $("#take")?.click(), r: () => $("#reply")?.focus(), n: () => unfold("#more-note"), p: flip,
     s: () => unfold("#more-pass"), q: () => unfold("#more-queue"), c: () => unfold("#more-close"),
-    i: list, 1: () => $("#tab-waiting").click(), 2: () => $("#tab-mine").click(), 3: () => $("#tab-all").click(),
+    i: list, 1: () => $("#tab-waiting")?.click(), 2: () => $("#tab-mine").click(), 3: () => $("#tab-all")?.click(),
     4: () => $("#tab-closing")?.click(), "/": search,
     "?": () => dialog.showModal(),
   };
