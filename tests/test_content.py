@@ -41,10 +41,11 @@ def test_the_products_content_is_fine() -> None:
     assert "Content is fine" in told.stdout
 
 
-def test_every_intent_of_the_product_has_examples() -> None:
+def test_every_topic_that_is_shipped_has_examples() -> None:
+    """There may be others: docs/content.md tells how they are added, and code is not needed for them."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "nlu").glob("*.yml")]
     named = {name for text in texts for name in re.findall(r"- intent: (\w+)", text)}
-    assert named == set(
+    assert named >= set(
         "greet goodbye thank affirm deny ask_bot ask_human request_pin store_hours find_store line_status report_fault"
         " activation_status technician_appointment bill_question price_availability complaint case_status"
         " privacy_request nlu_fallback".split()
