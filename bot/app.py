@@ -45,7 +45,7 @@ from bot.model.teams import FILE, teams_from
 from bot.settings import GRAPH_VERSION, Settings
 from bot.store import fixed_answers
 from bot.store.database import Database
-from bot.store.lead import FirstHere, leading
+from bot.store.leading import FirstHere, leading
 from bot.store.migrate import TooNew, migrate
 from bot.store.trouble import meaning
 from bot.web import StartFailed, Web, listening

@@ -34,7 +34,7 @@ from bot.operations.replay import replay
 from bot.sandbox import Sandbox
 from bot.store import team_files
 from bot.store.database import Database
-from bot.store.lead import FirstHere, ServerLock
+from bot.store.leading import FirstHere, ServerLock
 from bot.store.migrate import Standing, drop_all, migrate, standing
 from bot.store.tables import events, live, metadata, outgoing
 from bot.store.trouble import meaning

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Row, Table, delete, func, insert, select, tex
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.database import Database
-from bot.store.lead import FirstHere, somebody_leads
+from bot.store.leading import FirstHere, somebody_leads
 from bot.store.migrate import Standing, TooNew, drop_all, make, migrate, standing
 from bot.store.tables import metadata
 from bot.store.trouble import meaning

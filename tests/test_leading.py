@@ -11,9 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.store import lead
 from bot.store.database import Database
-from bot.store.lead import FirstHere, leading
+from bot.store.leading import NUMBER, FirstHere, leading
 from tests.many_support import soon
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lead, "EVERY", 0.02)
+    monkeypatch.setattr("bot.store.leading.EVERY", 0.02)
 
 
 class Candidate:
@@ -68,7 +67,7 @@ async def test_one_leads_and_the_next_takes_over(db: Database) -> None:
 
 async def test_a_process_that_is_killed_leads_no_more(db: Database, database_url: str) -> None:
     words = (
-        "import asyncio, sys; from bot.store.database import Database; from bot.store.lead import leading\n"
+        "import asyncio, sys; from bot.store.database import Database; from bot.store.leading import leading\n"
         "async def work():\n    print('leads', flush=True); await asyncio.Event().wait()\n"
         "asyncio.run(leading(Database(sys.argv[1]), 'test', work))"
     )
@@ -93,7 +92,7 @@ async def test_who_is_cut_off_stops_and_leads_again_when_it_can(db: Database) ->
     address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     ours = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as admin:
-        await admin.execute(ours, (lead.NUMBER,))
+        await admin.execute(ours, (NUMBER,))
     async with asyncio.timeout(20):
         while one.terms < 2:
             await asyncio.sleep(0.01)
