@@ -64,12 +64,19 @@ def _announce(app: App, seconds: float) -> None:
     if "desk" not in app.roles:
         return print("\n".join(lines), flush=True)
     lines += _log_ins(app) or ["  log-in   as before; forgotten: .venv/bin/python -m bot agent password LOGIN"]
-    names = {"telegram": app.settings.telegram, "messenger": app.settings.messenger}
     if not app.sandbox:
-        absent = [name for name, configured in names.items() if not configured]
-        if absent:
-            lines.append(f"  off      {', '.join(absent)}: no settings")
+        lines += _lacks(app.settings)
     print("\n".join(lines), flush=True)
+
+
+def _lacks(settings: Settings) -> list[str]:
+    """What is not set up, where real customers may write."""
+    names = {"telegram": settings.telegram, "messenger": settings.messenger}
+    absent = [name for name, configured in names.items() if not configured]
+    lines = [f"  off      {', '.join(absent)}: no settings"] if absent else []
+    if not settings.engine_urls and not any(name.startswith("BACKEND_URL_") for name in settings.systems):
+        lines.append("  systems  none of the company's: shops, prices, bills … are the demo's; see docs/backends.md")
+    return lines
 
 
 def _log_ins(app: App) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.__main__ import _lacks
 from bot.app import children_of
 from bot.environment import environment
 from bot.logs import Scrub
@@ -193,3 +194,10 @@ def test_what_a_file_says_of_the_companys_systems_reaches_the_actions_alone(
     assert actions.env["BACKEND_URL_LINES"] == "https://lines.example.org"
     assert actions.env["BACKEND_URL_STORES"] == "https://of-the-process.example.org"
     assert settings.telegram and TOKEN not in actions.env.values()
+
+
+def test_a_start_says_that_customers_would_be_told_the_demos_data() -> None:
+    real = {"TELEGRAM_BOT_TOKEN": TOKEN}
+    assert [line.split()[0] for line in _lacks(read(**real))] == ["off", "systems"]
+    assert len(_lacks(read(**real, BACKEND_URL_LINES="https://lines.example.org"))) == 1
+    assert len(_lacks(read(**real, ENGINE_URL="http://engine:5005"))) == 1  # its actions' settings are not known here
