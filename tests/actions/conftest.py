@@ -65,6 +65,12 @@ class ActionServer:
 
     url: str
     log: Path
+    pid: int
+
+    def most_memory(self) -> int:
+        """Bytes that it has held at most so far."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
     def call(
         self,
@@ -166,7 +172,7 @@ def running_actions(folder: Path, environ: Mapping[str, str]) -> Iterator[Action
         )
         try:
             _wait(process, f"http://127.0.0.1:{port}/health", log)
-            yield ActionServer(f"http://127.0.0.1:{port}", log)
+            yield ActionServer(f"http://127.0.0.1:{port}", log, process.pid)
         finally:
             process.terminate()
             process.wait(10)

@@ -146,3 +146,14 @@ def test_an_answer_given_before_may_be_put_right(actions: ActionServer) -> None:
     mine = form(actions, "è intestato a me", "_fiscal_code", slots={**slots, "pin_holder": "other"})
     assert mine.slots["pin_holder"] == "self"
     assert form(actions, "no", "pin_holder", slots=slots).slots["pin_holder"] == "other"
+
+
+def test_a_letter_of_single_characters_takes_no_memory(actions: ActionServer) -> None:
+    """All ways to put a thousand words together are gigabytes for the longest letter that a customer can send."""
+    before = actions.most_memory()
+    slots = {"pin_kind": "sim_pin", "pin_holder": "self"}
+    strange = form(actions, "a 1 " * 600, "_fiscal_code", slots=slots)
+    assert strange.said == ["utter_fiscal_code_wrong"]
+    assert actions.most_memory() - before < 100 * 2**20
+    code = form(actions, f"{'a ' * 500} {' '.join(CODE)} {'b ' * 500}", "_fiscal_code", slots=slots)
+    assert code.slots["_fiscal_code"] == CODE
