@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.flow.meaning import meaning
+from bot.flow.meaning import LONGEST, meaning
 from bot.model.messages import ConversationKey, Incoming
 from bot.model.replies import QuickReply
 
@@ -44,3 +44,8 @@ def test_other_words_stay_words(text: str) -> None:
 def test_a_place_in_a_list_needs_a_list() -> None:
     assert asked("la prima", [WHICH[2]], BEFORE) == "la prima"
     assert asked("la prima") == "la prima"
+
+
+def test_of_pages_the_engine_is_asked_the_beginning() -> None:
+    assert asked(f"/ quanto costa {'a ' * 2000}") == f"quanto costa {'a ' * 2000}"[:LONGEST].rstrip()
+    assert asked(f"la prima{',' * 4000}", WHICH, BEFORE).startswith("la prima,"), "and that is no tap"

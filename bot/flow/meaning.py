@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from bot.model.messages import Incoming
 from bot.model.replies import QuickReply, chosen, pointed
 
+LONGEST = 1000  # characters that the engine looks at, see engine/encoder.py; people read all of it
+
 #: Commands every channel may have, and what they mean to the engine.
 COMMANDS = {
     "start": "/greet",
@@ -39,8 +41,11 @@ def meaning(
 
 
 def _words(text: str) -> str:
-    """A customer's text as words only: a leading slash, also behind blanks, would speak to the engine as a button."""
-    return re.sub(r"^[\s/#]+", "", text).rstrip()
+    """A customer's text as words only: a leading slash, also behind blanks, would speak to the engine as a button.
+
+    What they want stands at the beginning. Pages of nonsense would keep the actions busy, and all customers waiting.
+    """
+    return re.sub(r"^[\s/#]+", "", text)[:LONGEST].rstrip()
 
 
 def _has(quick_replies: Sequence[QuickReply], payload: str) -> bool:

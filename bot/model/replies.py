@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+LONGEST = 100  # characters of words that only point at a place in a list
 QuickReplyKind = Literal["text", "location", "contact"]
 
 #: A place in a list, in words; and all that people say around it when they choose.
@@ -83,7 +84,7 @@ def pointed(text: str, offered: Sequence[QuickReply]) -> QuickReply | None:
 
     Only of the newest list: an older one is no longer before the customer's eyes. "prima" alone also means "before".
     """
-    said = _POINTED.fullmatch(_plain(text))
+    said = _POINTED.fullmatch(_plain(text)) if len(text) <= LONGEST else None
     if not said or re.fullmatch(r"prima\W*", said[0]):
         return None
     place = next(number for number, word in enumerate(_PLACES) if re.fullmatch(word, said["place"]))
