@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -17,7 +18,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.channels import channels
+from bot.channels import channels, door
 from bot.channels.base import MAX_BODY, Channel, fit
 from bot.channels.messenger import MessengerChannel, MessengerSettings
 from bot.channels.telegram import TelegramChannel, TelegramSettings
@@ -203,6 +204,21 @@ async def test_what_is_not_json_is_refused(knocker: Knocker, body: bytes) -> Non
 async def test_a_body_broken_on_the_way_is_refused(knocker: Knocker) -> None:
     assert await knocker.knock(body=b"{}", headers={**knocker.door.signed(b"{}"), "Content-Encoding": "gzip"}) == 400
     assert knocker.stored == []
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(knocker: Knocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would take memory for as long as somebody likes, and on Messenger before anybody knows who it is."""
+    monkeypatch.setattr(door, "PATIENCE", 0.05)
+    server = knocker.client.server
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    names = [f"{name}: {value}" for name, value in knocker.door.signed(b"{}").items()]
+    path = f"/webhooks/{knocker.channel.name}"
+    writer.write("\r\n".join([f"POST {path} HTTP/1.1", "Host: x", *names, "Content-Length: 9000", "", "{"]).encode())
+    async with asyncio.timeout(10):
+        told = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert b" 408 " in told and knocker.stored == []
 
 
 STRANGE: list[bytes] = [

@@ -1,6 +1,7 @@
 """What every webhook does the same, after the caller was checked: read, split, store, answer.
 
     413  the body is larger than MAX_BODY
+    408  it does not come: what has come of it would take memory for as long as somebody likes
     400  the body is not JSON
     503  the store did not take it: the platform must send it again
     200  stored; whatever it was. An answer other than 2xx to an event that can never be understood would make
@@ -9,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -30,25 +32,33 @@ log = logging.getLogger(__name__)
 Split = Callable[[Any], list[RawEvent]]
 
 MAX_ID = 200  # characters of an external id
+PATIENCE = 20.0  # seconds for a whole body
 DOWNLOAD = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The raw body. Raises 413 as soon as it is known to be too large, without keeping it, 400 if it is broken."""
+    """The raw body. Raises 413 as soon as it is known to be too large, without keeping it, 400 if it is broken, 408."""
     body = bytearray()
     try:
         if (request.content_length or 0) <= MAX_BODY:
-            async for chunk in request.content.iter_chunked(64 * 1024):
-                body += chunk
-                if len(body) > MAX_BODY:
-                    break
-            else:
-                return bytes(body)
+            async with asyncio.timeout(PATIENCE):
+                async for chunk in request.content.iter_chunked(64 * 1024):
+                    body += chunk
+                    if len(body) > MAX_BODY:
+                        break
+                else:
+                    return bytes(body)
+    except TimeoutError:
+        raise _closing(web.HTTPRequestTimeout(text="the body does not come")) from None
     except web.RequestPayloadError:
-        broken = web.HTTPBadRequest(text="broken body")
-        broken.force_close()  # what follows on this connection cannot be told from the body
-        raise broken from None
+        raise _closing(web.HTTPBadRequest(text="broken body")) from None
     raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY, actual_size=request.content_length or len(body))
+
+
+def _closing(refusal: web.HTTPException) -> web.HTTPException:
+    """What follows on this connection cannot be told from the body."""
+    refusal.force_close()
+    return refusal
 
 
 def events_in(body: bytes, split: Split) -> list[RawEvent]:
