@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import io
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -139,12 +141,46 @@ def test_an_image_is_sent_without_what_came_along_with_it() -> None:
     assert sent.size[0] == 2048 and not sent.getexif()
 
 
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("JPEG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("WEBP", "RGBA"), ("GIF", "P")]
+)
+def test_an_image_is_sent_upright_on_white_and_small(kind: str, mode: str) -> None:
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # the phone was held upright
+    Image.new(mode, (2400, 600)).save(out, kind, **({"exif": exif} if kind != "GIF" else {}))
+    sent = Image.open(io.BytesIO(fit_to_send(out.getvalue())))
+    assert sent.size == ((512, 2048) if kind != "GIF" else (2048, 512))
+    assert sent.getpixel((9, 9)) == ((255, 255, 255) if mode == "RGBA" else (0, 0, 0))
+
+
+def test_a_large_picture_takes_a_part_of_the_memory_that_there_is() -> None:
+    """In a container the service has 512 MB for everything; several at once wait for each other."""
+    code = """if True:
+        import io, resource, threading
+        from PIL import Image
+        from bot.desk.pictures import fit_to_send
+        out = io.BytesIO()
+        Image.new("P", (4000, 4000)).save(out, "PNG")
+        all_ = [threading.Thread(target=fit_to_send, args=(out.getvalue(),)) for _ in range(4)]
+        [each.start() for each in all_], [each.join() for each in all_]
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    """
+    run = [sys.executable, "-c", code]
+    told = subprocess.run(run, check=True, capture_output=True, text=True, cwd=FOLDER.parents[2]).stdout
+    assert int(told) < 320, "megabytes, with all that Python itself holds"
+
+
 @pytest.mark.parametrize("first", [b"<html>", b"<svg xmlns", b"%!PS", b"", b"GIF88a", b"RIFFxxxxHTML"])
 def test_only_files_of_harmless_kinds_are_shown_in_the_browser(first: bytes) -> None:
     headers = headers_for(first, 'a"\r\nX: y.html')
     assert headers["Content-Type"] == "application/octet-stream"
     assert headers["Content-Disposition"].startswith("attachment;") and "\n" not in headers["Content-Disposition"]
     assert headers_for(b"\xff\xd8\xff\xe0", "a.jpg")["Content-Type"] == "image/jpeg"
+
+
+def test_a_file_that_a_browser_keeps_is_for_this_session_only() -> None:
+    headers = headers_for(b"\xff\xd8\xff\xe0", "a.jpg")
+    assert headers["Cache-Control"].startswith("private") and headers["Vary"] == "Cookie"
 
 
 def test_made_up_cursors_show_the_first_page() -> None:

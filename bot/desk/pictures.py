@@ -5,14 +5,19 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import io
+import threading
 import warnings
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 MAX_BYTES = 8 * 1024 * 1024  # what platforms take for a face and for an image
-MAX_PIXELS = 25_000_000  # a small file can unpack to gigabytes
+MAX_PIXELS = 16_000_000  # a small file can unpack to gigabytes, and is copied on its way: up to 20 bytes a pixel
+PHOTOGRAPH = 25_000_000  # pixels of a JPEG, which is read at about the size that is wanted
 SIDE = 512  # pixels of a person's square picture
 LONGEST_SIDE = 2048  # pixels of an image that is sent
+
+
+_one_at_a_time = threading.Lock()
 
 
 class NotAPicture(ValueError):
@@ -30,9 +35,7 @@ def square(data: bytes) -> bytes:
 
 def fit_to_send(data: bytes) -> bytes:
     """A JPEG no larger than LONGEST_SIDE, without the place and the phone it was taken with. Raises NotAPicture."""
-    image = _opened(data)
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return _jpeg(image)
+    return _jpeg(_opened(data))
 
 
 def initials(name: str) -> bytes:
@@ -51,25 +54,35 @@ def initials(name: str) -> bytes:
 
 
 def _opened(data: bytes) -> Image.Image:
+    """Made small before anything else, and one at a time: several large ones together would end the service."""
     if len(data) > MAX_BYTES:
         raise NotAPicture("too_large")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
+        with _one_at_a_time, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limits are lower
             image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF"))
-            if image.width * image.height > MAX_PIXELS:
+            most = PHOTOGRAPH if image.format in ("JPEG", "MPO") else MAX_PIXELS  # MPO: of phones with two lenses
+            if image.width * image.height > most:
                 raise NotAPicture("too_large")
-            upright = ImageOps.exif_transpose(image)
-            return _on_white(upright)
+            image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+            small = _plain(image)
+            small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+            return _on_white(ImageOps.exif_transpose(small))
     except NotAPicture:
         raise
     except Exception:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... on broken files
         raise NotAPicture("not_a_picture") from None
 
 
+def _plain(image: Image.Image) -> Image.Image:
+    """The same with colours that can be made smaller; as it is where they can be."""
+    if image.mode in ("P", "PA", "LA"):
+        return image.convert("RGBA")
+    return image if image.mode in ("RGB", "RGBA", "L", "CMYK") else image.convert("RGB")
+
+
 def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "P", "PA"):
-        image = image.convert("RGBA")
+    if image.mode == "RGBA":
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image)
         image = white
