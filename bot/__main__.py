@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
 import time
@@ -122,6 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 2
+    os.umask(0o077)  # what is written is full of personal data: for this user alone
     log_to_stderr(settings.secrets(), as_json=settings.json_logs)
     if options.command == "run":
         return asyncio.run(run(settings, began, roles=options.only))

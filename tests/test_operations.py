@@ -584,6 +584,8 @@ async def test_the_commands_of_an_evening(tmp_path: Path, sqlite_file: Path) -> 
         assert code == 1 and "--overwrite" in told
         code, told = await bot("restore", str(file), **{**settings, "DATA_DIR": str(tmp_path / "new")})
         assert code == 0 and "1 agents" in told
+        for path in (file, tmp_path / "new", tmp_path / "new" / "sportello.db"):
+            assert path.stat().st_mode & 0o077 == 0, "others on this machine are no readers of customers' words"
         written = {"data": ["person_add", "backup"], "new": ["person_add", "restore"]}
         for folder, kinds in written.items():
             with closing(sqlite3.connect(tmp_path / folder / "sportello.db")) as kept:

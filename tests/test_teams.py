@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -156,6 +157,37 @@ def test_every_mistake_of_the_file_is_named_at_once() -> None:
 def test_a_file_that_is_no_yaml_is_said_with_its_line() -> None:
     with pytest.raises(ValueError, match=r"teams\.yml: line \d"):
         teams_from("company: [\nteams: }")
+
+
+def bomb(line: str) -> str:
+    """A text whose last name stands for nine of the one before, and so on."""
+    lines = [line.format(name=name, before=", ".join([f"*{before}"] * 9)) for before, name in pairwise("abcdefghijk")]
+    return "\n".join(["a: &a {x: 1}", *lines, "company: *k"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        bomb("{name}: &{name} [{before}]"),
+        bomb("{name}: &{name} {{<<: [{before}]}}"),
+        f"a: &a {'x' * 50_000}\nteams: [{'*a, ' * 5_000}]",
+        "teams: &a [*a]",
+        "[" * 20_000,
+    ],
+    ids=["lists", "merged", "texts", "itself", "deep"],
+)
+def test_a_file_that_stands_for_more_than_memory_holds_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"teams\.yml"):
+        teams_from(text)
+
+
+def test_hours_may_be_written_once_and_reused() -> None:
+    text = (Path(__file__).parent.parent / "teams.yml").read_text("utf-8")
+    assert teams_from(text)
+    each = "{name: {it: A, en: A}, hours: "
+    reused = f'teams:\n  a: {each}&usual {{monday: ["08:30-21:30"]}}}}\n  b: {each}*usual}}'
+    found = teams_from(f"company: X\ntimezone: Europe/Rome\nlanguages: [it, en]\n{reused}")
+    assert found.all[0].hours == found.all[1].hours
 
 
 @pytest.mark.parametrize("raw", [None, [], "x", {}, {**TEAMS, "teams": {}}, {**TEAMS, "teams": {"a": 5}}])

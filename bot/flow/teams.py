@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -105,6 +106,7 @@ def _write(way: Way, text: str) -> bool:
     draft = way.teams_file.with_suffix(".new")
     try:
         draft.write_text(text, "utf-8")
+        shutil.copymode(way.teams_file, draft)  # who could read the file goes on doing so
         os.replace(draft, way.teams_file)
     except OSError as error:
         log.warning("teams.yml could not be written: %s", os.strerror(error.errno or 0))

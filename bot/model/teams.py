@@ -21,6 +21,7 @@ LANGUAGES = ("it", "en")
 MIDNIGHT = "24:00"  # the end of a day, as people write it; a `time` has no such hour
 LONGEST_WAIT = 240  # minutes: an offer that stands longer than this is a queue by another name
 LONGEST_TARGET = timedelta(hours=500)  # of opening hours: what takes longer is promised, not aimed at
+LARGEST = 200_000  # characters of the file, with all that is reused in it
 MOST_WEEKS = 26  # a target that a team needs longer for could not be told a day at all
 _LENGTH = re.compile(r"(?P<number>[1-9]\d{0,3}) ?(?P<unit>min|h)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
@@ -65,13 +66,39 @@ class Teams:
 def teams_from(text: str) -> Teams:
     """The teams that a file's text describes. Raises ValueError, naming every mistake."""
     try:
-        raw = yaml.safe_load(text)
+        return teams_of(_read(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "cannot be read"
         raise ValueError(f"{FILE}: {line}{problem}") from None
-    return teams_of(raw)
+    except RecursionError:
+        raise ValueError(f"{FILE}: one thing inside the other, without end") from None
+
+
+def _read(text: str) -> Any:
+    """The text as plain data. Raises ValueError, yaml.YAMLError, RecursionError."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _written_out(node, {}) > LARGEST:
+            raise ValueError(f"{FILE}: too long, with all that is reused in it")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """Characters and values, were each `*name` what it stands for: a few lines may stand for more than memory holds."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1 + len(node.value)
+    if id(node) not in known:
+        known[id(node)] = LARGEST + 1  # until it is counted: what holds itself has no end
+        parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = min(1 + sum(_written_out(part, known) for part in parts), LARGEST + 1)
+    return known[id(node)]
 
 
 def teams_of(raw: Any) -> Teams:
