@@ -84,11 +84,11 @@ class Visitor:
         response = await self.client.post(path, data=body, headers=headers, allow_redirects=False)
         return Answer(response.status, await response.text(), response.headers)
 
-    async def signs_in(self, login: str, password: str = PASSWORD, goal: str = "/desk") -> Answer:
+    async def signs_in(self, login: str, password: str = PASSWORD, goal: str = "/desk", **headers: str) -> Answer:
         page = await self.opens("/desk/login")
         knock = re.search(r'name="knock" value="([^"]+)"', page.text)
         form = {"login": login, "password": password, "next": goal, "knock": knock[1] if knock else ""}
-        answer = await self.posts("/desk/login", form)
+        answer = await self.posts("/desk/login", form, **headers)
         if answer.status == 303:
             await self.opens("/desk/me")
         return answer

@@ -9,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 from argon2 import extract_parameters
 from multidict import CIMultiDict
 
-from bot.desk.attempts import PER_ADDRESS, address_of
+from bot.desk.attempts import PER_LOGIN, PER_NETWORK, STRANGERS, address_of
 from bot.desk.look import DESK
 from bot.desk.passwords import hashed, matches, nobody
 from bot.settings import BadSettings, read_settings
@@ -56,13 +56,41 @@ async def test_agents_behind_a_proxy_do_not_share_one_address(flow: World, trust
     """Somebody guesses until their address is stopped; a colleague elsewhere, behind the same proxy, is not."""
     async with DeskWorld(flow, PROXIES if trusted else ()) as desk:
         await desk.person("anna", "Anna Kessler")
-        for number in range(PER_ADDRESS):
+        for number in range(PER_NETWORK):
             desk.app[DESK].attempts.failed(f"login{number}", "203.0.113.9" if trusted else "127.0.0.1", flow.clock())
         guesser, anna = desk.visitor(), desk.visitor()
         guesser.client.session.headers["X-Forwarded-For"] = "198.51.100.1, 203.0.113.9"
         assert (await guesser.signs_in("anna", "x" * 12)).status == 429
         anna.client.session.headers["X-Forwarded-For"] = "203.0.113.10"
         assert (await anna.signs_in("anna", PASSWORD)).status == (303 if trusted else 429)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_others_guesses_do_not_keep_a_person_out(flow: World) -> None:
+    """Else whoever knows how people sign in could close the desk to all of them."""
+    async with DeskWorld(flow, PROXIES) as desk:
+        await desk.person("anna", "Anna Kessler")
+        at_work = {"X-Forwarded-For": "198.51.100.7"}
+        assert (await desk.visitor().signs_in("anna", **at_work)).status == 303
+        for n in range(STRANGERS + PER_LOGIN):  # from ever other places
+            desk.app[DESK].attempts.failed("anna", f"203.0.113.{n}", desk.flow.clock())
+        assert (await desk.visitor().signs_in("anna", **at_work)).status == 303
+        elsewhere = {"X-Forwarded-For": "203.0.113.200"}
+        assert (await desk.visitor().signs_in("anna", **elsewhere)).status == 429, "the right password, of a stranger"
+        tries = [(await desk.visitor().signs_in("anna", f"sbagliata-{n}", **at_work)).status for n in range(9)]
+        assert tries == [401] * 8 + [429], "at work nobody may guess without end either"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_whoever_has_one_address_of_ipv6_has_them_all(flow: World) -> None:
+    async with DeskWorld(flow, PROXIES) as desk:
+        await desk.person("anna", "Anna Kessler")
+        tries = [
+            (await desk.visitor().signs_in("anna", "sbagliata", **{"X-Forwarded-For": f"2001:db8:1:2::{n}"})).status
+            for n in range(9)
+        ]
+        assert tries == [401] * 8 + [429]
+        assert (await desk.visitor().signs_in("anna", **{"X-Forwarded-For": "2001:db8:1:3::1"})).status == 303
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,29 @@ async def test_too_many_wrong_passwords_lock_a_login_for_a_while(desk: DeskWorld
     assert (await visitor.signs_in("anna")).status == 303
 
 
+async def test_a_session_ends_after_a_week_however_much_it_is_used(desk: DeskWorld) -> None:
+    anna = await desk.agent()
+    for _ in range(16):
+        desk.flow.clock.passes(hours=10)
+        assert (await anna.opens("/desk")).status == 200
+    desk.flow.clock.passes(hours=10)
+    assert (await anna.opens("/desk")).status == 303
+
+
+async def test_a_stranger_s_form_is_small(desk: DeskWorld, caplog: Any) -> None:
+    """Millions of fields fit into what a picture may be: reading them would hold everybody up."""
+    stranger = desk.visitor()
+    await stranger.opens("/desk/login")
+    url, form = "/desk/login", {"Content-Type": "application/x-www-form-urlencoded"}
+    async with stranger.client.post(url, data=b"a&" * 20_000, headers=form) as answer:
+        assert answer.status == 413
+    kind = ("Content-Type", f"{form['Content-Type']}; charset=none")
+    for odd in (kind, ("Origin", "http://["), ("Cookie", "desk_knock=\udcff")):
+        async with stranger.client.post(url, data=b"a=1", headers={**form, odd[0]: odd[1]}) as answer:
+            assert answer.status in (400, 403), odd
+    assert not caplog.records
+
+
 async def test_forms_from_elsewhere_are_refused(desk: DeskWorld) -> None:
     conversation = await desk.asks()
     anna = await desk.agent()

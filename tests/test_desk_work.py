@@ -147,6 +147,14 @@ async def test_a_lead_puts_a_colleague_s_customer_back_into_the_queue(desk: Desk
     assert (await desk.flow.said("note")) == ["Rimessa in coda al posto di Anna Kessler."]
 
 
+async def test_what_no_database_takes_is_left_out(desk: DeskWorld) -> None:
+    conversation = await desk.asks()
+    anna = await desk.agent()
+    said = await anna.posts(f"/desk/c/{conversation}/note", {"text": "due\0parole", "once": "form:1"})
+    assert said.status == 303 and "dueparole" in (await anna.opens(f"/desk/c/{conversation}")).text
+    assert (await desk.visitor().signs_in("nes\0suno")).status == 401
+
+
 async def test_a_note_is_for_colleagues_only(desk: DeskWorld) -> None:
     conversation = await desk.asks()
     anna = await desk.agent()

@@ -118,6 +118,7 @@ def headers_for(first: bytes, name: str) -> dict[str, str]:
         "Content-Disposition": f"{where}; filename=\"{plain}\"; filename*=UTF-8''{quote(name[:80], safe='')}",
         "Content-Security-Policy": policy if kind == "application/pdf" else "default-src 'none'; sandbox",
         "Cache-Control": "private, max-age=3600",
+        "Vary": "Cookie",  # kept for this session only: whoever signs in next at this browser may not see it
     }
 
 

@@ -31,6 +31,7 @@ from bot.store import agents
 
 COOKIE = "desk_session"
 UNUSED = timedelta(hours=12)  # a session that nobody used this long has ended
+LONGEST = timedelta(days=7)  # and however much it is used, one that began so long ago: it may have been stolen
 TOUCH = timedelta(minutes=1)  # how exactly the last use is kept: not every look is worth a write
 MAX_FORM = MAX_BYTES + 256 * 1024  # bytes of a posted form with a picture
 
@@ -207,13 +208,16 @@ def action(handler: Handler, *, touch: bool = True) -> AioHandler:
     return guarded
 
 
-async def read_form(request: web.Request) -> dict[str, str | bytes]:
-    """The posted form: texts, and files as bytes (one byte more than is allowed, at most). Raises 413, 400."""
+async def read_form(request: web.Request, *, most: int = MAX_FORM) -> dict[str, str | bytes]:
+    """The posted form: texts, and files as bytes (one byte more than is allowed, at most). Raises 413, 400.
+
+    `most`: bytes of it all. A form of megabytes may hold millions of fields: not for whoever is not signed in.
+    """
     if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise web.HTTPBadRequest
     try:
-        posted = await request.clone(client_max_size=MAX_FORM).post()
-    except (ValueError, ConnectionError):  # not a form, or not the whole of it: the browser went away
+        posted = await request.clone(client_max_size=most).post()
+    except (ValueError, LookupError, ConnectionError):  # not a form, or not the whole of it: the browser went away
         raise web.HTTPBadRequest from None
     form: dict[str, str | bytes] = {}
     for name, value in posted.items():
@@ -221,7 +225,7 @@ async def read_form(request: web.Request) -> dict[str, str | bytes]:
             with value.file as file:
                 form.setdefault(name, file.read(MAX_BYTES + 1))
         elif isinstance(value, str):
-            form.setdefault(name, value)
+            form.setdefault(name, value.replace("\0", ""))  # which no database takes
     return form
 
 
@@ -236,7 +240,7 @@ def check_origin(request: web.Request) -> None:
     if origin is None:
         return  # no browser: the session's word in the form is asked for all the same
     known = {request.host, urlsplit(request.app[DESK].way.people_url).netloc}
-    if urlsplit(origin).netloc not in known - {""}:
+    if origin.partition("://")[2] not in known - {""}:
         raise web.HTTPForbidden
 
 
@@ -249,8 +253,10 @@ async def signed_in(request: web.Request) -> tuple[Row[Any], str] | None:
     """The person behind the request's cookie and the session's hash; None when signed out."""
     desk = request.app[DESK]
     token = token_hash(request.cookies.get(COOKIE, ""))
-    since = desk.way.clock() - UNUSED
-    me = await desk.way.db.read(lambda connection: agents.session(connection, token, since))
+    now = desk.way.clock()
+    me = await desk.way.db.read(
+        lambda connection: agents.session(connection, token, now - UNUSED, begun=now - LONGEST)
+    )
     return (me, token) if me else None
 
 

@@ -7,20 +7,31 @@ import logging
 import math
 import re
 import secrets
-from datetime import timedelta
 from functools import partial
 
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bot.desk.look import COOKIE, DESK, Desk, Look, check_origin, read_form, render, signed_in, token_hash
+from bot.desk.attempts import network_of
+from bot.desk.look import (
+    COOKIE,
+    DESK,
+    LONGEST,
+    Desk,
+    Look,
+    check_origin,
+    read_form,
+    render,
+    signed_in,
+    token_hash,
+)
 from bot.desk.passwords import matches_aside
 from bot.store import agents, audit, presence
 
 log = logging.getLogger(__name__)
 
 KNOCK = "desk_knock"  # a word of its own before there is a session: nobody can be signed in to a stranger's account
-KEEP = timedelta(days=7)  # the cookie; the session itself ends earlier when unused
+MAX_FORM = 8 * 1024  # bytes of what is posted to sign in
 _NEXT = re.compile(r"/desk(?:[/?][\w\-./?=&%:+~]*)?")
 
 
@@ -35,14 +46,15 @@ async def sign_in_page(request: web.Request) -> web.StreamResponse:
 async def sign_in(request: web.Request) -> web.StreamResponse:
     """Check login and password; a new session with a new token."""
     check_origin(request)
-    form = await read_form(request)
+    form = await read_form(request, most=MAX_FORM)
     desk = request.app[DESK]
     goal = safe_next(str(form.get("next", "")))
     knock = request.cookies.get(KNOCK, "")
-    if not knock or not hmac.compare_digest(str(form.get("knock", "")).encode(), knock.encode()):
+    if not knock or not _same(str(form.get("knock", "")), knock):
         return _form(request, goal, problem="signin.again", status=403)
     login, address = str(form.get("login", "")).strip().lower()[:64], desk.address(request)
-    wait = desk.attempts.wait(login, address, desk.way.clock())
+    stranger = desk.attempts.crowded(login, desk.way.clock()) and not await _was_here(desk, login, address)
+    wait = desk.attempts.wait(login, address, desk.way.clock(), stranger=stranger)
     if wait:
         minutes = math.ceil(wait.total_seconds() / 60)
         return _form(request, goal, problem="signin.wait", minutes=minutes, login=login, status=429)
@@ -87,6 +99,21 @@ async def sign_out(look: Look) -> web.StreamResponse:
     return response
 
 
+def _same(given: str, kept: str) -> bool:
+    """A browser may send any bytes as its cookie."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), kept.encode("utf-8", "replace"))
+
+
+async def _was_here(desk: Desk, login: str, address: str) -> bool:
+    """Whether the person has signed in from this network before: others' guesses must not keep them out."""
+
+    def read(connection: Connection) -> list[str]:
+        person = agents.by_login(connection, login)
+        return audit.signed_in_from(connection, person.id) if person else []
+
+    return network_of(address) in {network_of(one) for one in await desk.way.db.read(read)}
+
+
 def _failed(connection: Connection, *, person_id: int | None, address: str, desk: Desk) -> None:
     """Whose account was tried, and from where. No unknown login is kept: it may be a password in the wrong field."""
     audit.add(connection, "sign_in_failed", None, person_id=person_id, now=desk.way.clock(), address=address)
@@ -118,5 +145,5 @@ def _set_cookie(response: web.Response, name: str, value: str, *, secure: bool) 
         httponly=True,
         samesite="Lax",
         secure=secure,
-        max_age=int(KEEP.total_seconds()),
+        max_age=int(LONGEST.total_seconds()),
     )

@@ -126,14 +126,20 @@ _SESSION = (
     select(*PUBLIC, sessions.c.csrf, sessions.c.seen_at)
     .join(agents, agents.c.id == sessions.c.agent_id)
     .where(
-        sessions.c.token_hash == bindparam("token"), sessions.c.seen_at >= bindparam("since"), agents.c.active
+        sessions.c.token_hash == bindparam("token"),
+        sessions.c.seen_at >= bindparam("since"),
+        sessions.c.created_at >= bindparam("begun"),
+        agents.c.active,
     )
 )
 
 
-def session(connection: Connection, token_hash: str, since: datetime) -> Row[Any] | None:
-    """The active person behind a browser, with the session's csrf word; None when it was last seen before `since`."""
-    return connection.execute(_SESSION, {"token": token_hash, "since": since}).first()
+def session(connection: Connection, token_hash: str, since: datetime, *, begun: datetime) -> Row[Any] | None:
+    """The active person behind a browser, with the session's csrf word.
+
+    None when it was last seen before `since`, or began before `begun`.
+    """
+    return connection.execute(_SESSION, {"token": token_hash, "since": since, "begun": begun}).first()
 
 
 def roles(connection: Connection, token_hashes: Collection[str], since: datetime) -> dict[str, str]:

@@ -83,6 +83,13 @@ def _recently(
     return any(row == details for row in rows)
 
 
+def signed_in_from(connection: Connection, agent_id: int, limit: int = 50) -> list[str]:
+    """The addresses of a person's last sign-ins."""
+    mine = select(audit.c.details).where(audit.c.person_id == agent_id, audit.c.kind == "sign_in")
+    rows = connection.execute(mine.order_by(desc(audit.c.id)).limit(limit)).scalars()
+    return [str(row.get("address", "")) for row in rows]
+
+
 def listed(connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int = 100) -> list[Row[Any]]:
     """The rows that are wanted, the newest first, with names; `before`: older than that row."""
     query = _named().order_by(desc(audit.c.id)).limit(limit)
