@@ -80,11 +80,13 @@ class HttpPins(HttpSystem):
     ) -> PinRequest | None:
         body = {"kind": kind, "holder": holder, "fiscal_code": fiscal_code}
         answer = await self.post("/pin-requests", body, idempotency_key=idempotency_key)
-        return None if answer.get("status") == "unknown_customer" else _read(answer)
+        with as_documented("pins", written=True):
+            return None if answer.get("status") == "unknown_customer" else _read(answer)
 
     async def find(self, number: str, *, now: datetime) -> PinRequest | None:
         answer = await self.get(f"/pin-requests/{number}")
-        return _read(answer) if answer else None
+        with as_documented("pins"):
+            return _read(answer) if answer else None
 
 
 def demo_number(prefix: str, key: str) -> str:
@@ -98,11 +100,10 @@ def demo_number(prefix: str, key: str) -> str:
 
 
 def _read(answer: Json) -> PinRequest:
-    with as_documented("pins", written=True):
-        return PinRequest(
-            number=str(answer["number"]),
-            kind=str(answer["kind"]),
-            due=moment(answer["due"]),
-            delivery=str(answer["delivery"]),
-            sent=answer["state"] == "sent" if "state" in answer else None,
-        )
+    return PinRequest(
+        number=str(answer["number"]),
+        kind=str(answer["kind"]),
+        due=moment(answer["due"]),
+        delivery=str(answer["delivery"]),
+        sent=answer["state"] == "sent" if "state" in answer else None,
+    )

@@ -6,6 +6,8 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from tests.actions.conftest import ROOT, ActionServer, Answer, FakeSystems
 
 PLACE = {"_place": {"latitude": 41.1187, "longitude": 16.852, "name": "Bari"}}
@@ -78,10 +80,11 @@ def test_a_write_carries_key_and_token(http_actions: ActionServer, systems: Fake
     assert asked.body == {"kind": "sim_pin", "holder": "self", "fiscal_code": "RSSMRA80A01H501U"}
 
 
+@pytest.mark.parametrize("failed", [(500, {}), (200, {"number": "PIN-A2B3C"})], ids=["broken", "odd"])
 def test_a_failed_write_is_never_repeated_and_the_doubt_is_told(
-    http_actions: ActionServer, systems: FakeSystems
+    http_actions: ActionServer, systems: FakeSystems, failed: tuple[int, Any]
 ) -> None:
-    systems.on("/pin-requests", (500, {}))
+    systems.on("/pin-requests", failed)
     answer = ask_pin(http_actions)
     assert len(systems.asked) == 1
     handoff = answer.custom("handoff")
