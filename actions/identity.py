@@ -90,7 +90,7 @@ class ValidateIdentityForm(FormCheck):
         return None
 
     def about(self, tracker: Tracker) -> str:
-        return str(tracker.get_slot("_pending_topic") or self.topic)
+        return _asked_for(tracker)
 
     def _help(self, words: Said, asked: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         """"I don't know": where it is written, once; then a person, who has other ways to recognise somebody."""
@@ -162,9 +162,15 @@ def _locked(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
         dispatcher,
         tracker,
         reason="identity_failed",
-        topic=tracker.get_slot("_pending_topic") or "identity",
+        topic=_asked_for(tracker),
         note="identity_failed",
     )
+
+
+def _asked_for(tracker: Tracker) -> str:
+    """The topic whose action asked for the check: a tapped window is about the visit, and no team answers for taps."""
+    pending = tracker.get_slot("_pending_topic")
+    return _action_of(pending).topic if pending else "identity"
 
 
 def _action_of(topic: str) -> CareAction:

@@ -81,6 +81,14 @@ def test_the_third_wrong_pair_goes_to_a_person_and_locks(actions: ActionServer) 
     assert (locked.custom("handoff") or {})["reason"] == "identity_failed"
 
 
+@pytest.mark.parametrize(
+    ("pending", "topic"), [("book_slot", "technician_appointment"), ("case_status", "case_status"), (None, "identity")]
+)
+def test_who_failed_goes_to_the_team_of_what_was_asked(actions: ActionServer, pending: str | None, topic: str) -> None:
+    locked = actions.call("action_identity_locked", slots={"_identity_tries": 3, "_pending_topic": pending})
+    assert (locked.custom("handoff") or {})["topic"] == topic
+
+
 def test_a_topic_waits_for_the_check_and_then_answers_by_itself(actions: ActionServer) -> None:
     asked = actions.call("action_activation_status", text="dov'è il mio ordine? VL104233", intent="activation_status")
     assert asked.slots["_pending_topic"] == "activation_status" and asked.slots["customer_code"] == GIULIA
