@@ -6,6 +6,7 @@ Outside a team's hours nothing is offered to anybody: without that, what is foun
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from dataclasses import replace
@@ -27,6 +28,7 @@ async def main() -> None:
     ahead = timedelta(seconds=float(os.environ[AHEAD]))
     async with App(read_settings(os.environ, ROOT), clock=lambda: utc_now() + ahead) as app:
         await app.ready()
+        gc.freeze()  # as bot/__main__.py does
         await ended.wait()
 
 
