@@ -9,6 +9,7 @@
     serve.py       the bot as in production, in a process of its own, its pacing lifted
     stock.py       stock Rasa: the configuration of `rasa init`, our content, its REST channel
     acks.py        the webhook alone, with and without storage
+    engines.py     the bot with two engines, beside one
     generator.py   the customers, in a process of their own with a stand-in of the platform
     load.py        how they write: at a fixed rate, as fast as they are answered, one after the other
     customers.py   what they write, and to whom

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from bench import acks, inbox, live, pulling, size, talk, waits
+from bench import acks, engines, inbox, live, pulling, size, talk, waits
 from bench.bar import Bar
 from bench.scale import Found, Scale
 from bench.stock import StockModel
@@ -18,6 +18,7 @@ PARTS: Mapping[str, str] = {
     "waits": "thirty simulated days of stated waits",
     "acks": "acknowledging webhooks",
     "size": "a turn among many conversations",
+    "engines": "two engines beside one",
     "talk": "the whole way of a message, beside stock Rasa",
 }
 
@@ -43,6 +44,7 @@ class Plan:
             "waits": lambda: found.waits.update(waits.simulated(scale.wait_seeds)),
             "acks": lambda: found.acks.update(acks.measure(scale.acks, show)),
             "size": lambda: found.size.update(size.measure(scale.size)),
+            "engines": lambda: found.engines.update(engines.measure(scale.engines, show)),
         }
         try:
             for name in self._only:

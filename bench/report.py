@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from bench import acks, inbox, live, pulling, size, talk_tables, waits
+from bench import acks, engines, inbox, live, pulling, size, talk_tables, waits
 from bench.large_store import AGENTS
 from bench.scale import Found, Scale
 from bench.tables import Target, middle, table
@@ -31,6 +31,9 @@ def targets(found: Found) -> list[Target]:
         promises.append(Target("acknowledging webhooks, beside the same without storage", stored, 0.5))
     if found.size:
         promises.append(Target("a turn on the large store, beside the small", size.ratio(found.size), 1.2, most=True))
+    if found.engines:
+        two = engines.ratio(found.engines)
+        promises.append(Target("messages a second with two engines, beside one", two, 1.7, room=engines.room()))
     if found.inbox:
         slowest = inbox.slowest_list(found.inbox)
         promises.append(Target("a list of the desk on a large store, p95", slowest, 50, most=True, unit="ms"))
@@ -58,6 +61,7 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
         "## Targets",
         table(["", "target", "measured", "met"], [target.row for target in targets(found)]),
         *talk_tables.sections(found, scale),
+        *_engines(found, scale),
         *_size(found, scale),
         *_desk(found, scale),
         *_queue(found, scale),
@@ -66,6 +70,20 @@ def report(found: Found, scale: Scale, remarks: Sequence[str]) -> str:
         *_acks(found, scale),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _engines(found: Found, scale: Scale) -> list[str]:
+    if not found.engines:
+        return []
+    much = scale.engines
+    return [
+        "## Two engines beside one",
+        f"The same bot with one engine and with two, by turns, median of {much.rounds} rounds; {much.customers} "
+        "customers write, each the next message as soon as the last is answered. Each engine works on one core and "
+        f"has its actions beside it: with fewer than {engines.CORES} cores the second one has to share with the bot, "
+        "its customers and the database.",
+        table(["", "engines", "answered/s", "p50 ms", "p95 ms", "failed", "ratio"], engines.rows(found.engines)),
+    ]
 
 
 def _size(found: Found, scale: Scale) -> list[str]:

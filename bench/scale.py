@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench import acks, inbox, live, pulling, size, waits
+from bench import acks, engines, inbox, live, pulling, size, waits
 from bench.processes import Memory
 
 
@@ -23,6 +23,7 @@ class Scale:
     stock_places: tuple[int, ...] = (100, 200)
     around: int = 20  # turns at each place
     acks: acks.Scale = acks.Scale()
+    engines: engines.Scale = engines.Scale()
     size: size.Scale = size.Scale()
     inbox: inbox.Scale = inbox.Scale()
     pulling: pulling.Scale = pulling.Scale()
@@ -38,6 +39,7 @@ QUICK = Scale(
     warm_up=1,
     places=(100, 300),
     acks=acks.Scale(rounds=3),
+    engines=engines.QUICK,
     size=size.QUICK,
     inbox=inbox.QUICK,
     pulling=pulling.QUICK,
@@ -54,6 +56,7 @@ class Found:
     closed: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     turns: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     acks: acks.Found = field(default_factory=dict)
+    engines: engines.Found = field(default_factory=dict)
     size: size.Found = field(default_factory=dict)
     inbox: inbox.Found = field(default_factory=dict)
     pulling: pulling.Found = field(default_factory=dict)

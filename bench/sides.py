@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.customers import APP_SECRET, PAGE
@@ -63,13 +63,14 @@ class Customers:
 class Bot:
     """This bot in a process of its own, on a database of its own."""
 
-    def __init__(self, platform_port: int) -> None:
+    def __init__(self, platform_port: int, *, data: str = "product", env: Mapping[str, str] | None = None) -> None:
+        """`data`: its folder in DATA; `env`: settings of its own. Raises NotStarted."""
         self.port = free_ports()
         engine = free_ports(50)
         url = f"http://127.0.0.1:{self.port}"
         log = DATA / "bot.log"
-        env = {**settings(self.port, platform_port), "ENGINE_PORT": str(engine)}
-        self._process = Process([str(BOT_PYTHON), "-m", "bench.serve"], env=env, log=log)
+        own = {**settings(self.port, platform_port, data), "ENGINE_PORT": str(engine), **(env or {})}
+        self._process = Process([str(BOT_PYTHON), "-m", "bench.serve"], env=own, log=log)
         self.start_seconds = self._process.wait_for(f"{url}/readyz", 600)
 
     @property

@@ -17,6 +17,7 @@ class Target:
     bound: float
     most: bool = False
     unit: str = "x"
+    room: str = ""  # why it cannot be met on this machine
 
     @property
     def met(self) -> bool:
@@ -27,7 +28,11 @@ class Target:
     def row(self) -> list[str]:
         """The cells of the table of targets."""
         bound = f"{'at most' if self.most else 'at least'} {self.bound:g}{_unit(self.unit)}"
-        return [self.what, bound, f"{self.value:.2f}{_unit(self.unit)}", "yes" if self.met else "**no**"]
+        return [self.what, bound, f"{self.value:.2f}{_unit(self.unit)}", self._verdict]
+
+    @property
+    def _verdict(self) -> str:
+        return "yes" if self.met else self.room or "**no**"
 
 
 def middle(rounds: Sequence[dict[str, Any]], key: str) -> float:

@@ -156,6 +156,15 @@ def test_the_page_has_the_ratios_of_the_run() -> None:
     assert "- some machine" in page and "| 5.00x " in page and "**no**" in page
 
 
+def test_two_engines_are_asked_for_more_only_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = {1: [ROUND] * 3, 2: [{**ROUND, "per_second": 50.0}] * 3}
+    found = Found(engines={"SQLite": rounds, "PostgreSQL": {1: rounds[1], 2: [{**ROUND, "per_second": 44.0}]}})
+    for cores, verdict in ((8, "**no**"), (2, "needs 4 cores, here are 2")):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert [target.row[2:] for target in targets(found)] == [["1.10x", verdict]]
+    assert "| PostgreSQL | 2       | 44.0       | 1      | 2      | 0      | 1.10  |" in report(found, Scale(), [])
+
+
 def test_the_desk_s_pages_are_timed_on_a_filled_store() -> None:
     found = {"SQLite": inbox.on_sqlite(inbox.Scale(conversations=600, each=3, open_cases=600, looks=2))}
     assert set(found["SQLite"]) == set(inbox.PAGES)
