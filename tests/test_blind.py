@@ -1,4 +1,4 @@
-"""How well the shipped content understands strangers: sentences by somebody who has read none of its examples."""
+"""How well the shipped content understands strangers: sentences by people who have read none of its examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from editors.understanding import Tried, Understanding, understand
 ROOT = Path(__file__).resolve().parent.parent
 BEYOND = "out_of_scope"
 #: A few sentences below what was measured, so that an example more or less breaks nothing and a bad turn does. Shares.
-RIGHT, REFUSED, ABSTAINED = {"it": 0.92, "en": 0.90}, 0.06, 0.80
+RIGHT, REFUSED, ABSTAINED = 0.94, 0.045, 0.85
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def share(some: list[Tried], good: list[Tried]) -> float:
 @pytest.mark.parametrize("language", ["it", "en"])
 def test_strangers_are_understood(understood: Understanding, language: str) -> None:
     asked = [one for one in understood.held_out if one.language == language]
-    assert share(asked, [one for one in asked if one.taken_for == one.topic]) >= RIGHT[language]
+    assert share(asked, [one for one in asked if one.taken_for == one.topic]) >= RIGHT
     assert share(asked, [one for one in asked if one.outcome == "unsure"]) <= REFUSED
 
 
