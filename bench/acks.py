@@ -35,7 +35,7 @@ CONNECTIONS = 64
 class Scale:
     """How many in a round."""
 
-    webhooks: int = 2000
+    webhooks: int = 6000
     rounds: int = 5
 
 
