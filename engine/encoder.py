@@ -31,8 +31,10 @@ def plain(text: str) -> str:
 
     A null byte would silently end the text for the encoder, and a lone surrogate raises in it.
     """
-    clean = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text[:LONGEST])
-    return " ".join(clean.split())
+    clean = " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text[:LONGEST]).split())
+    # The encoder spells signs out, one of them as eighteen letters: a page of it would keep everybody waiting.
+    spelled_out = unicodedata.normalize("NFKC", clean)
+    return clean if len(spelled_out) <= LONGEST else spelled_out[:LONGEST]
 
 
 def bare(text: str) -> str:

@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphSchema
@@ -22,7 +23,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from engine.calibration import calibrated, limits
 from engine.classifier import TopicClassifier
-from engine.encoder import encode
+from engine.encoder import encode, spellings
 from engine.equations import NAMES_RIDGE, RIDGE, solved
 from engine.featurizer import SentenceFeaturizer
 from engine.intents import spoken
@@ -32,6 +33,7 @@ CONTEXT = ExecutionContext(GraphSchema({}), "test")
 ODD = {
     "empty": "", "blank": " \n\t ", "emoji": "😀👍🏽", "long": "quando apre il negozio? " * 171, "null": "\0\0",
     "null inside": "orari\0negozio", "script": "ሱቁ መቼ ይከፈታል", "half": "a\ud800b", "one word": "x" * 4096,
+    "wide": "\ufdfa" * 4096,
 }
 
 
@@ -160,6 +162,7 @@ def main() -> None:
             "fingerprints": fingerprints(), "reading": reading(), "calibration": calibration(),
             "names": names(examples), "equations": equations(),
             "lengths": np.linalg.norm(vectors, axis=1).tolist(), "equal": bool((vectors[0] == vectors[1]).all()),
+            "spelled out": [len(normalize("NFKC", one)) for one in spellings(ODD["wide"])],
         }))
 
 

@@ -104,6 +104,11 @@ def test_every_odd_text_gets_a_whole_answer(probe: dict[str, Any]) -> None:
         assert confidences == sorted(confidences, reverse=True), name
 
 
+def test_a_sign_that_stands_for_a_sentence_makes_no_text_longer(probe: dict[str, Any]) -> None:
+    """Eighteen letters each, the engine spends seconds on them, and is taken to hang: nobody else is answered then."""
+    assert max(probe["spelled out"]) <= 1000
+
+
 @pytest.mark.parametrize("name", ["empty", "blank", "null"])
 def test_nothing_said_is_not_understood(probe: dict[str, Any], name: str) -> None:
     intent = probe["shipped"]["odd"][name]["intent"]
