@@ -49,3 +49,7 @@ def test_a_place_in_a_list_needs_a_list() -> None:
 def test_of_pages_the_engine_is_asked_the_beginning() -> None:
     assert asked(f"/ quanto costa {'a ' * 2000}") == f"quanto costa {'a ' * 2000}"[:LONGEST].rstrip()
     assert asked(f"la prima{',' * 4000}", WHICH, BEFORE).startswith("la prima,"), "and that is no tap"
+
+
+def test_digits_of_other_keyboards_are_digits() -> None:
+    assert asked("il codice è VL ١٠٤٢٣٣, 104²") == "il codice è VL 104233, 104²"

@@ -44,8 +44,10 @@ def _words(text: str) -> str:
     """A customer's text as words only: a leading slash, also behind blanks, would speak to the engine as a button.
 
     What they want stands at the beginning. Pages of nonsense would keep the actions busy, and all customers waiting.
+    Digits are those of ASCII, as every system knows them, on whatever keyboard they were typed.
     """
-    return re.sub(r"^[\s/#]+", "", text)[:LONGEST].rstrip()
+    beginning = re.sub(r"^[\s/#]+", "", text)[:LONGEST].rstrip()
+    return re.sub(r"\d", lambda digit: str(int(digit[0])), beginning)
 
 
 def _has(quick_replies: Sequence[QuickReply], payload: str) -> bool:
