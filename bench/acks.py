@@ -8,6 +8,7 @@ It is what the bot does while its engine is still starting: check the signature,
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from bench.postgres import databases
 from bench.processes import BOT_PYTHON, ROOT, Process, end_with_parent, free_ports
 from bench.sides import DATA, Customers, settings
 from bench.tables import middle
-from bot.app import build_way, open_database
+from bot.app import SWITCH, build_way, open_database
 from bot.channels.base import Receive
 from bot.channels.messenger import MessengerChannel
 from bot.flow.receive import receive
@@ -98,6 +99,7 @@ async def without_storage(_channel: str, raws: Sequence[RawEvent]) -> int:
 
 async def serve(stored_port: int, plain_port: int) -> None:
     """Serve both until SIGTERM."""
+    sys.setswitchinterval(SWITCH)
     settings = read_settings(os.environ, ROOT)
     db = open_database(settings)
     way = build_way(settings, db)
@@ -110,6 +112,7 @@ async def serve(stored_port: int, plain_port: int) -> None:
         await _listen(MessengerChannel(settings.messenger), with_storage, stored_port),
         await _listen(MessengerChannel(settings.messenger), without_storage, plain_port),
     ]
+    gc.freeze()  # as bot/__main__.py does
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await ended.wait()

@@ -58,6 +58,8 @@ log = logging.getLogger(__name__)
 ENGINE_PATIENCE = 60  # seconds that stored events wait for an engine that does not answer yet
 TEAMS = 5  # seconds until a change of the teams at another process's desk is known here
 
+#: Seconds. Python's own are 5 ms: so long would whoever answers wait, each time, for a thread that reads rows.
+SWITCH = 0.0005
 #: What a process may do: take in what arrives (webhooks or the poll); answer, send and do what time does; the desk.
 ROLES = ("webhooks", "worker", "desk")
 
@@ -102,8 +104,7 @@ class App:
         await asyncio.shield(self._taking_up)
 
     async def _start(self) -> None:
-        # Python's own 5 ms: so long would whoever answers wait, each time, for a thread that reads rows of the store
-        sys.setswitchinterval(0.0005)
+        sys.setswitchinterval(SWITCH)
         settings = await self._with_sandbox()
         db = open_database(settings)
         self._stack.callback(db.close)
