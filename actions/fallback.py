@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.ask_human import last_topic
+from actions.ask_human import NO_TOPIC, AskHuman, last_topic
 from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
 from actions.common import CareAction, Event, end_form, hand_off, language, text
@@ -56,6 +56,10 @@ class NotUnderstood(CareAction):
             return told if asks_on else [*told, FollowupAction("action_listen")]
         if not form and follows_a_store(tracker):
             return [FollowupAction("store_form")]
+        if about := also_asked_for_a_person(tracker):
+            note = "asked_in_form" if form else "asked"
+            hand_off(dispatcher, tracker, reason="asked", topic=about, note=note)
+            return [*(end_form() if form else []), FollowupAction("action_listen")]
         if missed_before(tracker):
             dispatcher.utter_message(response="utter_not_understood_again")
             hand_off(
@@ -96,6 +100,12 @@ def close_topics(tracker: Tracker) -> list[str]:
     """The two topics that the message may be about, the likelier first; [] when it may be about anything."""
     intent = (tracker.latest_message or {}).get("intent") or {}
     return [str(name) for name in intent.get("candidates") or []]
+
+
+def also_asked_for_a_person(tracker: Tracker) -> str:
+    """The other of two topics where a person is the one: who says what is wrong and whom they want is asked no more."""
+    close = close_topics(tracker)
+    return next((topic for topic in close if AskHuman.topic in close and topic not in NO_TOPIC), "")
 
 
 def title(responses: Mapping[str, Any], topic: str, spoken: str) -> str:

@@ -67,7 +67,7 @@ def test_two_close_topics_are_offered_by_their_titles(
 
 
 @pytest.mark.parametrize(
-    "candidates", [["bill_question", "greet"], ["ask_human", "complaint"], []], ids=["small talk", "a person", "none"]
+    "candidates", [["bill_question", "greet"], ["ask_human", "ask_bot"], []], ids=["small talk", "who", "none"]
 )
 def test_otherwise_other_words_are_asked_for(actions: ActionServer, candidates: list[str]) -> None:
     assert said(say(actions, candidates)) == ["utter_rephrase"]
@@ -107,3 +107,10 @@ def test_not_understood_after_neither_brings_a_person(actions: ActionServer) -> 
     bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_neither"}}
     refused = [*asked_which(), *a_message("deny"), {"event": "action", "name": "action_small_talk"}, bot]
     assert "utter_not_understood_again" in said(say(actions, [], events=refused))
+
+
+@pytest.mark.parametrize("close", [["report_fault", "ask_human"], ["ask_human", "report_fault"]])
+def test_who_may_have_asked_for_a_person_is_given_one(actions: ActionServer, close: list[str]) -> None:
+    found = say(actions, close)
+    wanted = [one["custom"]["handoff"] for one in found["responses"] if "handoff" in (one.get("custom") or {})]
+    assert [(one["reason"], one["topic"]) for one in wanted] == [("asked", "report_fault")] and said(found) == []
