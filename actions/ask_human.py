@@ -26,9 +26,14 @@ class AskHuman(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        note = "asked_in_form" if tracker.active_loop_name else "asked"
-        hand_off(dispatcher, tracker, reason="asked", topic=last_topic(tracker) or self.topic, note=note)
+        grant(dispatcher, tracker, last_topic(tracker) or self.topic)
         return []
+
+
+def grant(dispatcher: CollectingDispatcher, tracker: Tracker, topic: str) -> None:
+    """A person, because the customer asked for one; `topic`: what they are about."""
+    note = "asked_in_form" if tracker.active_loop_name else "asked"
+    hand_off(dispatcher, tracker, reason="asked", topic=topic, note=note)
 
 
 def last_topic(tracker: Tracker) -> str | None:

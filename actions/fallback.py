@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.ask_human import NO_TOPIC, AskHuman, last_topic
+from actions.ask_human import NO_TOPIC, AskHuman, grant, last_topic
 from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
 from actions.common import CareAction, Event, end_form, hand_off, language, text
@@ -56,18 +56,18 @@ class NotUnderstood(CareAction):
             return told if asks_on else [*told, FollowupAction("action_listen")]
         if not form and follows_a_store(tracker):
             return [FollowupAction("store_form")]
+        # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
+        over: list[Event] = [*(end_form() if form else []), FollowupAction("action_listen")]
         if about := also_asked_for_a_person(tracker):
-            note = "asked_in_form" if form else "asked"
-            hand_off(dispatcher, tracker, reason="asked", topic=about, note=note)
-            return [*(end_form() if form else []), FollowupAction("action_listen")]
+            grant(dispatcher, tracker, about)
+            return over
         if missed_before(tracker):
             dispatcher.utter_message(response="utter_not_understood_again")
             hand_off(
                 dispatcher, tracker, reason="not_understood", topic=last_topic(tracker) or self.topic,
                 note="not_understood",
             )
-            # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
-            return [*(end_form() if form else []), FollowupAction("action_listen")]
+            return over
         if form:
             dispatcher.utter_message(response="utter_rephrase_aside")
             return [FollowupAction(form)]
