@@ -87,7 +87,11 @@ async def test_a_session_ends_after_a_week_however_much_it_is_used(desk: DeskWor
     for _ in range(16):
         desk.flow.clock.passes(hours=10)
         assert (await anna.opens("/desk")).status == 200
-    desk.flow.clock.passes(hours=10)
+    async with anna.client.get("/desk/live") as stream, asyncio.timeout(10):
+        await stream.content.readuntil(b": still here\n\n")
+        desk.flow.clock.passes(hours=10)
+        await desk.flow.writes("novità?")
+        assert b"event: out" in await stream.content.read(), "a page left open is told nothing more, either"
     assert (await anna.opens("/desk")).status == 303
 
 

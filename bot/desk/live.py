@@ -15,7 +15,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cached_property, partial
 
 from sqlalchemy import Connection
@@ -93,10 +92,8 @@ class Listener:
 class News:
     """One reader of the live lines for all open desks of this process. It reads only while somebody listens."""
 
-    def __init__(self, way: Way, *, unused: timedelta) -> None:
-        """`unused`: how long a session lasts that nobody uses."""
+    def __init__(self, way: Way) -> None:
         self._way = way
-        self._unused = unused
         self._listeners: set[Listener] = set()
         self._reading: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
@@ -207,7 +204,7 @@ class News:
         moved = {conversation for _, conversation, kind in lines if kind == "move"}
         return Heard(
             lines,
-            agents.roles(connection, tokens, self._way.clock() - self._unused),
+            agents.roles(connection, tokens, self._way.clock()),
             waiting=lists.waiting(connection) if lines else 0,
             gone=frozenset(lists.not_waiting(connection, moved)),
             pace=max(MEND, len(self._listeners) / LISTS),

@@ -30,8 +30,6 @@ from bot.flow.way import Way
 from bot.store import agents
 
 COOKIE = "desk_session"
-UNUSED = timedelta(hours=12)  # a session that nobody used this long has ended
-LONGEST = timedelta(days=7)  # and however much it is used, one that began so long ago: it may have been stolen
 TOUCH = timedelta(minutes=1)  # how exactly the last use is kept: not every look is worth a write
 MAX_FORM = MAX_BYTES + 256 * 1024  # bytes of a posted form with a picture
 
@@ -79,7 +77,7 @@ def desk_of(way: Way, *, secure: bool, proxies: Sequence[Network] = ()) -> Desk:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    news = News(way, unused=UNUSED)
+    news = News(way)
     return Desk(way, secure, Texts(FOLDER), pages, Attempts(), news, Rows(pages), _shipped(), proxies)
 
 
@@ -254,9 +252,7 @@ async def signed_in(request: web.Request) -> tuple[Row[Any], str] | None:
     desk = request.app[DESK]
     token = token_hash(request.cookies.get(COOKIE, ""))
     now = desk.way.clock()
-    me = await desk.way.db.read(
-        lambda connection: agents.session(connection, token, now - UNUSED, begun=now - LONGEST)
-    )
+    me = await desk.way.db.read(lambda connection: agents.session(connection, token, now))
     return (me, token) if me else None
 
 

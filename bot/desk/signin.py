@@ -16,7 +16,6 @@ from bot.desk.attempts import network_of
 from bot.desk.look import (
     COOKIE,
     DESK,
-    LONGEST,
     Desk,
     Look,
     check_origin,
@@ -145,5 +144,5 @@ def _set_cookie(response: web.Response, name: str, value: str, *, secure: bool) 
         httponly=True,
         samesite="Lax",
         secure=secure,
-        max_age=int(LONGEST.total_seconds()),
+        max_age=int(agents.LONGEST.total_seconds()),
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, select, update
 
 from bot.model.roles import OVERSEERS
 from bot.store.conversations import tell
 from bot.store.events import insert_new
 from bot.store.tables import agents, handles, sessions
+
+UNUSED = timedelta(hours=12)  # a session that nobody used this long has ended
+LONGEST = timedelta(days=7)  # and however much it is used, one that began so long ago: it may have been stolen
 
 #: All that pages need; the picture and the password's hash stay in the database.
 PUBLIC = [
@@ -122,34 +125,35 @@ def begin_session(connection: Connection, agent_id: int, token_hash: str, csrf: 
     )
 
 
+#: One that is neither unused nor too old, of somebody who still works here.
+_COUNTS = and_(
+    sessions.c.seen_at >= bindparam("used"), sessions.c.created_at >= bindparam("begun"), agents.c.active
+)
 _SESSION = (
     select(*PUBLIC, sessions.c.csrf, sessions.c.seen_at)
     .join(agents, agents.c.id == sessions.c.agent_id)
-    .where(
-        sessions.c.token_hash == bindparam("token"),
-        sessions.c.seen_at >= bindparam("since"),
-        sessions.c.created_at >= bindparam("begun"),
-        agents.c.active,
-    )
+    .where(sessions.c.token_hash == bindparam("token"), _COUNTS)
+)
+_ROLES = (
+    select(sessions.c.token_hash, agents.c.role)
+    .join(agents, agents.c.id == sessions.c.agent_id)
+    .where(sessions.c.token_hash.in_(bindparam("tokens", expanding=True)), _COUNTS)
 )
 
 
-def session(connection: Connection, token_hash: str, since: datetime, *, begun: datetime) -> Row[Any] | None:
-    """The active person behind a browser, with the session's csrf word.
-
-    None when it was last seen before `since`, or began before `begun`.
-    """
-    return connection.execute(_SESSION, {"token": token_hash, "since": since, "begun": begun}).first()
+def session(connection: Connection, token_hash: str, now: datetime) -> Row[Any] | None:
+    """The active person behind a browser, with the session's csrf word; None when the session does not count now."""
+    return connection.execute(_SESSION, {"token": token_hash, **_counts(now)}).first()
 
 
-def roles(connection: Connection, token_hashes: Collection[str], since: datetime) -> dict[str, str]:
-    """Session's hash -> role of its person, for those of these sessions that still count."""
-    rows = connection.execute(
-        select(sessions.c.token_hash, agents.c.role)
-        .join(agents, agents.c.id == sessions.c.agent_id)
-        .where(sessions.c.token_hash.in_(token_hashes), sessions.c.seen_at >= since, agents.c.active)
-    )
+def roles(connection: Connection, token_hashes: Collection[str], now: datetime) -> dict[str, str]:
+    """Session's hash -> role of its person, for those of these sessions that count now."""
+    rows = connection.execute(_ROLES, {"tokens": list(token_hashes), **_counts(now)})
     return {row.token_hash: row.role for row in rows}
+
+
+def _counts(now: datetime) -> dict[str, datetime]:
+    return {"used": now - UNUSED, "begun": now - LONGEST}
 
 
 def touch_session(connection: Connection, token_hash: str, now: datetime) -> None:
