@@ -515,6 +515,8 @@ async def test_from_the_card_it_is_settled_and_only_then_the_case_closes(desk: D
     await anna.posts(f"/desk/c/{conversation}/reply", {"text": WORDS, "once": once, "promised": "yes"})
     page = (await anna.opens(f"/desk/c/{conversation}?tab=mine")).text
     assert "/desk/promises/1/kept" in page and "promessa: domani, 13:00" in page
+    close = f'action="/desk/c/{conversation}/close"'
+    assert close not in page and "C&#39;è una promessa aperta" in page, "who wants to close it learns so beforehand"
     refused = await anna.posts(f"/desk/c/{conversation}/close", {"outcome": "solved"})
     assert "notice=open_promise" in refused.goes_to
     assert "promise_no_reason" in (await anna.posts("/desk/promises/1/withdrawn", {"text": " "})).goes_to
@@ -523,6 +525,7 @@ async def test_from_the_card_it_is_settled_and_only_then_the_case_closes(desk: D
     assert later.goes_to == f"/desk/c/{conversation}"
     assert (await anna.posts("/desk/promises/1/kept")).status == 303
     assert (await anna.posts("/desk/promises/77/kept")).status == 404
+    assert close in (await anna.opens(f"/desk/c/{conversation}?tab=mine")).text
     closed = await anna.posts(f"/desk/c/{conversation}/close", {"outcome": "solved"})
     assert closed.goes_to == f"/desk/c/{conversation}"
     assert await desk.flow.status() == Status.CLOSED
