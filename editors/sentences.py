@@ -282,4 +282,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "a «{key}» manca {names}, che nell'altra lingua c'è.",
         "“{key}” lacks {names}, which the other language has.",
     ),
+    "no_desk_name": (
+        "al banco gli operatori leggono «{intent}» così com'è: dagli un nome in {file}, sotto `topic:`.",
+        "at the desk people read “{intent}” as it stands here; give it a name in {file}, under `topic:`.",
+    ),
 }  # fmt: skip

@@ -1,8 +1,10 @@
-"""What the service itself says (bot/texts/): the same keys and the same variables in both languages."""
+"""What the service itself says (bot/texts/), the same in both languages; what the desk calls the topics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+import yaml
 
 from editors.answers import VARIABLE
 from editors.content import LANGUAGES, Content, Source
@@ -11,6 +13,7 @@ from editors.yaml_lines import Path, Unreadable, read
 from editors.yaml_trouble import explained
 
 FOLDER = "bot/texts"
+DESK = "bot/desk/texts"
 
 
 def check_service_texts(content: Content) -> Iterator[Mistake]:
@@ -43,6 +46,19 @@ def check_service_texts(content: Content) -> Iterator[Mistake]:
                 yield sources[language].mistake(
                     "service_text_lacks", *key, key=".".join(map(str, key)), names=said
                 )
+
+
+def check_desk_names(content: Content) -> Iterator[Mistake]:
+    """Whoever takes over reads what it is about in their own language, not the name of a file."""
+    for language in LANGUAGES:
+        file = content.root / DESK / f"{language}.yml"
+        if file.exists():
+            named = yaml.safe_load(file.read_text(encoding="utf-8"))["topic"]
+            typed = {example.intent for example in content.examples} & set(content.intents)
+            for intent in sorted(typed - set(named)):
+                source, line = content.intents[intent]
+                values = {"intent": intent, "file": f"{DESK}/{language}.yml"}
+                yield Mistake(source.name, line, "no_desk_name", values)
 
 
 def _flat(tree: dict[str, object], path: Path) -> Iterator[tuple[Path, str]]:

@@ -17,7 +17,7 @@ from editors.check import written
 from editors.content import read_content
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("domain", "nlu", "stories", "tests/content", "actions", "bot/texts")
+FOLDERS = ("domain", "nlu", "stories", "tests/content", "actions", "bot/texts", "bot/desk/texts")
 Make = Callable[[Path], None]
 
 
@@ -258,6 +258,9 @@ MISTAKES: dict[str, tuple[Make, str, str, str]] = {
                                        "“buonasera” is missing in bot/texts/en.yml"),
     "a service text without its facts": (replaced("bot/texts/it.yml", "{name} ti lascia", "Ti lascio"),
                                          "bot/texts/it.yml", "Ti lascio", "lacks {name}"),
+    "a topic without a name at the desk": (replaced("bot/desk/texts/en.yml", "topic:\n  greet:", "topic:\n  grin:"),
+                                           TALK, "  - greet",
+                                           "name in bot/desk/texts/en.yml, under `topic:`"),
 }  # fmt: skip
 
 
@@ -320,6 +323,10 @@ def test_the_guides_new_topic_is_fine_as_it_stands_there(content: Path, guide: s
     assert [file for file, _ in files] == [f"{folder}/parking.yml" for folder in folders]
     for file, lines in files:
         (content / file).write_text(re.sub(r"^   ", "", lines, flags=re.MULTILINE), encoding="utf-8")
+    said = re.search(r"^\d\. .*`bot/desk/texts/it\.yml`.*: `(parking: .*?)` \w+ `(parking: .*?)`", text, re.MULTILINE)
+    assert said
+    for language, line in zip(("it", "en"), said.groups(), strict=True):
+        replaced(f"bot/desk/texts/{language}.yml", "topic:\n", f"topic:\n  {line}\n")(content)
     found = written(read_content(content))
     assert [one.text("en") for one in found if not one.warning] == []
     assert {one.say for one in found if one.file == "nlu/parking.yml"} == {"few_it", "few_en"}
