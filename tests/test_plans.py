@@ -121,7 +121,7 @@ def whole_tables(cursor: Any, statement: str, parameters: Any, *, sqlite: bool) 
                 yield row[3]
         return
     # all of it fits into memory, as on any desk's server: without this, small tables are read whole, being cheap
-    cursor.connection.execute("SET LOCAL random_page_cost = 1.1")
+    cursor.connection.execute("SET random_page_cost = 1.1")
     (plan,) = cursor.connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters).fetchone()
     todo = [json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"]]
     while todo:

@@ -28,6 +28,7 @@ from bot.store import agents, cases, conversations, events, messages, outgoing, 
 from bot.store.database import Database
 from bot.store.migrate import FOLDER, TooNew, migrate
 from bot.store.together import MOST
+from tests.databases import empty
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -669,3 +670,26 @@ async def test_connections_that_the_server_ended_are_made_anew(postgres: Postgre
         assert set(await asyncio.gather(*(do(one) for do in (db.read, db.write, db.screen) * 3))) == {1}
     finally:
         db.close()
+
+
+async def test_a_write_whose_connection_ends_in_its_midst_is_done_once_and_whole(postgres: Postgres) -> None:
+    url, tries = postgres.url("postgres"), 0
+    db = Database(url)
+
+    def work(connection: Connection) -> None:
+        nonlocal tries
+        tries += 1
+        events.put(connection, "paper", [raw(tries)], NOW)
+        if tries == 1:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+            with psycopg.connect(url, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        events.put(connection, "paper", [raw(10)], NOW)
+
+    try:
+        await db.write(work)
+        stored = await db.read(lambda c: c.execute(select(tables.events.c.external_id)).scalars().all())
+        assert (tries, stored) == (2, ["e2", "e10"])
+    finally:
+        db.close()
+        empty(url)

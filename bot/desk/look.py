@@ -279,5 +279,5 @@ async def _look(request: web.Request, *, touch: bool) -> Look | None:
         def work(connection: Connection) -> None:
             agents.touch_session(connection, token, now)
 
-        await desk.way.db.write(work)
+        await desk.way.db.write(work, durable=False)
     return Look(desk, request, me, token, {})

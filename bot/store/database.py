@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from bot.store.together import Item, Result, Together
@@ -39,6 +39,8 @@ class Database:
         self.engine = _engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self._hasty = _engine(url, durable=False) if self.sqlite else self.engine
+        # PostgreSQL shows each statement the last commit anyway: BEGIN and COMMIT would only be two more ways to it
+        self._reads = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         workers = READERS if self.sqlite else READERS + 8
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="store")
         self._screens = ThreadPoolExecutor(SCREENS, thread_name_prefix="store-screens")
@@ -60,7 +62,8 @@ class Database:
         self._quiet.clear()
         try:
             if not self.sqlite:
-                return await self._in_pool(work if durable else lambda connection: work(_hasty(connection)))
+                work = work if durable else _hasty(work)
+                return await _in(self._pool, self.engine, work)
             future: Future[T] = Future()
             self._jobs.put((work, future, durable))
             return await asyncio.wrap_future(future)
@@ -80,8 +83,8 @@ class Database:
         return Together(write)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work`, which must only read, in a snapshot."""
-        return await self._in_pool(work)
+        """Run `work`, which must only read."""
+        return await _in(self._pool, self._reads, work)
 
     async def screen(self, work: Callable[[Connection], T]) -> T:
         """The same for all that somebody's screen shows: much at once, and in nobody's way."""
@@ -90,7 +93,7 @@ class Database:
             self._quiet.wait(PATIENCE)
             return work(connection)
 
-        return await self._in_pool(in_quiet, self._screens)
+        return await _in(self._screens, self._reads, in_quiet)
 
     def close(self) -> None:
         """Finish what was asked for, then close every connection."""
@@ -101,13 +104,6 @@ class Database:
         self._screens.shutdown()
         self.engine.dispose()
         self._hasty.dispose()
-
-    async def _in_pool(self, work: Callable[[Connection], T], pool: ThreadPoolExecutor | None = None) -> T:
-        return await asyncio.get_running_loop().run_in_executor(pool or self._pool, self._transaction, work)
-
-    def _transaction(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.begin() as connection:
-            return work(connection)
 
     def _write_groups(self) -> None:
         while True:
@@ -144,10 +140,35 @@ class Database:
             future.set_result(result)
 
 
-def _hasty(connection: Connection) -> Connection:
-    """On PostgreSQL: this commit does not wait for the disk."""
-    connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-    return connection
+async def _in(pool: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, _transaction, engine, work)
+
+
+def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Once more where the connection turns out to be dead, as all are after the server was restarted: to ask each of
+    them beforehand would cost every transaction another way to the server.
+    """
+    done = False
+    try:
+        with engine.begin() as connection:
+            result = work(connection)
+            done = True
+            return result
+    except DBAPIError as error:
+        if done or not error.connection_invalidated:  # done: nobody knows whether it was committed
+            raise
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _hasty(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """On PostgreSQL: its commit does not wait for the disk."""
+
+    def in_haste(connection: Connection) -> T:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+        return work(connection)
+
+    return in_haste
 
 
 def _engine(url: str, *, durable: bool = True) -> Engine:
@@ -156,7 +177,7 @@ def _engine(url: str, *, durable: bool = True) -> Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
         if "connect_timeout" not in parsed.query:  # a machine that is gone would keep everyone waiting for minutes
             parsed = parsed.update_query_dict({"connect_timeout": CONNECT})
-        return create_engine(parsed, pool_size=READERS + 8 + SCREENS, pool_pre_ping=True, hide_parameters=True)
+        return create_engine(parsed, pool_size=READERS + 8 + SCREENS, hide_parameters=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=READERS + SCREENS + 2, hide_parameters=True)

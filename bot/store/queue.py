@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from bot.model.queue import AGAIN, BROKEN
 from bot.model.states import Outcome, Status
@@ -15,6 +15,27 @@ from bot.store.promises import OPEN
 from bot.store.tables import cases, conversations, moves, promises
 
 _c = cases.c
+MOST = 100  # who are passed over are counted up to so many
+
+# Put together once: at each taking that would take longer than asking it.
+_longer = (
+    select(_c.id, _c.number, _c.waiting_since, _c.counts_since)
+    .where(
+        _c.counts_since.is_not(None),
+        _c.team == bindparam("of_team"),
+        _c.waiting_since < bindparam("before"),
+        _c.offered_to.is_(None),
+        _c.lead_since.is_(None),
+    )
+    .order_by(_c.waiting_since)
+    .limit(MOST)
+    .subquery()
+)
+_PASSED_OVER = (
+    select(_longer.c.number, _longer.c.waiting_since, func.count().over(), func.min(_longer.c.counts_since).over())
+    .order_by(_longer.c.waiting_since)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True)
@@ -94,30 +115,13 @@ def waiting_with_late_promise(connection: Connection, now: datetime) -> list[Row
     )
 
 
-def passed_over(connection: Connection, case: Row[Any], *, most: int = 100) -> Passed | None:
-    """Who waits longer than this case in its team; None when nobody does. Counts up to `most`.
+def passed_over(connection: Connection, case: Row[Any]) -> Passed | None:
+    """Who waits longer than this case in its team; None when nobody does. Counts up to MOST.
 
     Not those that are offered to somebody, nor those that are the leads' already: they have a turn of their own.
     """
-    longer = (
-        select(_c.id, _c.number, _c.waiting_since, _c.counts_since)
-        .where(
-            _c.counts_since.is_not(None),
-            _c.team == case.team,
-            _c.waiting_since < case.waiting_since,
-            _c.offered_to.is_(None),
-            _c.lead_since.is_(None),
-        )
-        .order_by(_c.waiting_since)
-        .limit(most)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(longer.c.number, longer.c.waiting_since, func.count().over(), func.min(longer.c.counts_since).over())
-        .order_by(longer.c.waiting_since)
-        .limit(1)
-    ).first()
-    if rows is None:
+    row = connection.execute(_PASSED_OVER, {"of_team": case.team, "before": case.waiting_since}).first()
+    if row is None:
         return None
-    number, since, count, first = rows
+    number, since, count, first = row
     return Passed(count, number, since, first >= case.counts_since)
