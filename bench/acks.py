@@ -36,7 +36,7 @@ CONNECTIONS = 64
 class Scale:
     """How many in a round."""
 
-    webhooks: int = 6000
+    webhooks: int = 20_000
     rounds: int = 5
 
 
