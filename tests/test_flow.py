@@ -42,7 +42,7 @@ async def test_receive_stores_once_and_wakes_for_what_is_new(flow: World) -> Non
 
 async def test_what_cannot_be_stored_is_not_acknowledged(flow: World) -> None:
     """A read-only disk: receive raises, so the platform is not told 200 and sends it again."""
-    read_only = "PRAGMA query_only = ON" if flow.db.sqlite else "SET TRANSACTION READ ONLY"
+    read_only = "PRAGMA query_only = ON" if flow.db.sqlite else "SET default_transaction_read_only = on"
 
     def refuse(connection: Connection) -> None:
         connection.exec_driver_sql(read_only)

@@ -20,7 +20,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
+from sqlalchemy.event import listen as listens
+from sqlalchemy.event import remove
 
 from bot.app import App
 from bot.flow import handoff
@@ -333,15 +335,17 @@ async def test_the_pages_hand_shake(echo: Service) -> None:
         assert answer.status == 403
 
 
-async def test_a_store_that_cannot_write_is_no_2xx(echo: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(_: Any) -> None:
-        raise OSError("disk full")
+async def test_a_store_that_cannot_write_is_no_2xx(echo: Service) -> None:
+    def full(connection: Connection) -> None:
+        if connection.get_execution_options().get("writer"):
+            raise OSError("disk full")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(echo.app.way.db, "write", full)
-        assert await echo.telegram(json.dumps({"update_id": 31337}).encode()) >= 500
-        async with echo.http.get(f"{echo.url}/readyz") as answer:
-            assert answer.status == 503 and (await answer.json())["database"] != "ok"
+    engine = echo.app.way.db.engine
+    listens(engine, "begin", full)
+    assert await echo.telegram(json.dumps({"update_id": 31337}).encode()) >= 500
+    async with echo.http.get(f"{echo.url}/readyz") as answer:
+        assert answer.status == 503 and (await answer.json())["database"] != "ok"
+    remove(engine, "begin", full)
     assert await echo.telegram(json.dumps({"update_id": 31337}).encode()) == 200
 
 

@@ -209,15 +209,15 @@ async def test_deliveries_stored_together_each_learn_what_was_new(db: Database) 
     await db.write(lambda c: events.put(c, "paper", [raw(1)], NOW))
     arrivals = db.together(events.put_all)
     brought = [("paper", [raw(1), raw(2)]), ("paper", [raw(2), raw(3), raw(3)]), ("glass", [raw(2)]), ("paper", [])]
-    new = await asyncio.gather(*(arrivals.add((channel, raws, NOW)) for channel, raws in brought))
+    new = await asyncio.gather(*(arrivals.add(events.arrival(channel, raws, NOW)) for channel, raws in brought))
     assert [[each.external_id for each in one] for one in new] == [["e2"], ["e3"], ["e2"], []]
 
 
 async def test_a_delivery_that_cannot_be_stored_does_not_keep_out_those_beside_it(db: Database) -> None:
     arrivals = db.together(events.put_all)
-    unstorable = RawEvent("e9", "1", {"a": {1, 2}}, NOW)
-    brought = [[raw(1)], [unstorable], [raw(2)]]
-    found = await asyncio.gather(*(arrivals.add(("paper", raws, NOW)) for raws in brought), return_exceptions=True)
+    unstorable = RawEvent(None, "1", {}, NOW)  # type: ignore[arg-type]
+    brought = [events.arrival("paper", [each], NOW) for each in (raw(1), unstorable, raw(2))]
+    found = await asyncio.gather(*map(arrivals.add, brought), return_exceptions=True)
     assert [isinstance(each, Exception) for each in found] == [False, True, False]
     stored = await db.read(lambda c: set(c.execute(select(tables.events.c.external_id)).scalars()))
     assert stored == {"e1", "e2"}
@@ -225,7 +225,7 @@ async def test_a_delivery_that_cannot_be_stored_does_not_keep_out_those_beside_i
 
 async def test_more_deliveries_than_one_transaction_takes(db: Database) -> None:
     arrivals = db.together(events.put_all)
-    new = await asyncio.gather(*(arrivals.add(("paper", [raw(n)], NOW)) for n in range(MOST * 2 + 1)))
+    new = await asyncio.gather(*(arrivals.add(events.arrival("paper", [raw(n)], NOW)) for n in range(MOST * 2 + 1)))
     assert all(len(each) == 1 for each in new)
     assert len(await db.write(lambda c: events.put(c, "glass", [raw(n) for n in range(MOST + 1)], NOW))) == MOST + 1
 
@@ -246,12 +246,12 @@ async def test_what_is_stored_together_is_what_came(db: Database) -> None:
 
 async def test_a_caller_who_gave_up_leaves_the_others_their_answers(db: Database) -> None:
     arrivals = db.together(events.put_all)
-    tasks = [asyncio.create_task(arrivals.add(("paper", [raw(n)], NOW))) for n in range(4)]
+    tasks = [asyncio.create_task(arrivals.add(events.arrival("paper", [raw(n)], NOW))) for n in range(4)]
     await asyncio.sleep(0)
     tasks[1].cancel()
     found = await asyncio.gather(*tasks, return_exceptions=True)
     assert [isinstance(each, asyncio.CancelledError) for each in found] == [False, True, False, False]
-    assert await arrivals.add(("paper", [raw(7)], NOW))
+    assert await arrivals.add(events.arrival("paper", [raw(7)], NOW))
 
 
 async def test_the_same_id_on_another_channel_is_another_event(db: Database) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, RawEvent
+from bot.store import events
 
 
 async def receive(way: Way, channel: str, raws: Sequence[RawEvent]) -> int:
     """Store the events durably; how many were new. Raises what the store raises: then nothing is acknowledged."""
     began = time.perf_counter()
     try:
-        new = await way.arrivals.add((channel, raws, way.clock()))
+        new = await way.arrivals.add(events.arrival(channel, raws, way.clock()))
     except Exception:
         way.measures.refused(channel, len(raws))
         raise

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,11 +40,13 @@ class Database:
         self.engine = _engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self._hasty = _engine(url, durable=False) if self.sqlite else self.engine
-        # PostgreSQL shows each statement the last commit anyway: BEGIN and COMMIT would only be two more ways to it
-        self._reads = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Each statement is a transaction: for reads, to each of which PostgreSQL shows the last commit anyway, and for
+        # single statements BEGIN and COMMIT would only be two more ways to the server.
+        self._single = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         workers = READERS if self.sqlite else READERS + 8
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="store")
         self._screens = ThreadPoolExecutor(SCREENS, thread_name_prefix="store-screens")
+        self._doors = ThreadPoolExecutor(1, thread_name_prefix="store-doors")  # one: what came first is stored first
         self._writes = 0  # under way
         self._quiet = threading.Event()  # none is
         self._quiet.set()
@@ -58,33 +61,27 @@ class Database:
 
         Not `durable`: a power cut may undo it, and nobody waits for the disk. Only for what dies with the process.
         """
-        self._writes += 1
-        self._quiet.clear()
-        try:
+        with self._writing():
             if not self.sqlite:
-                work = work if durable else _hasty(work)
-                return await _in(self._pool, self.engine, work)
+                return await _in(self._pool, self.engine, work if durable else _hasty(work))
             future: Future[T] = Future()
             self._jobs.put((work, future, durable))
             return await asyncio.wrap_future(future)
-        finally:
-            self._writes -= 1
-            if not self._writes:
-                self._quiet.set()
 
     def together(
         self, work: Callable[[Connection, Sequence[Item]], Sequence[Result]]
     ) -> Together[Item, Result]:
-        """For many small writes of one kind: `work` is run, as in `write`, for all items that wait."""
+        """For many small writes of one kind: `work`, which writes by a single statement, is run for all that wait."""
 
-        async def write(items: Sequence[Item]) -> Sequence[Result]:
-            return await self.write(lambda connection: work(connection, items))
+        async def write(one: Callable[[Connection], Sequence[Result]]) -> Sequence[Result]:
+            with self._writing():
+                return await _in(self._doors, self._single, one)
 
-        return Together(write)
+        return Together(work, self.write if self.sqlite else write)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, which must only read."""
-        return await _in(self._pool, self._reads, work)
+        return await _in(self._pool, self._single, work)
 
     async def screen(self, work: Callable[[Connection], T]) -> T:
         """The same for all that somebody's screen shows: much at once, and in nobody's way."""
@@ -93,7 +90,18 @@ class Database:
             self._quiet.wait(PATIENCE)
             return work(connection)
 
-        return await _in(self._screens, self._reads, in_quiet)
+        return await _in(self._screens, self._single, in_quiet)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._writes += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._writes -= 1
+            if not self._writes:
+                self._quiet.set()
 
     def close(self) -> None:
         """Finish what was asked for, then close every connection."""
@@ -102,6 +110,7 @@ class Database:
             self._writer.join()
         self._pool.shutdown()
         self._screens.shutdown()
+        self._doors.shutdown()
         self.engine.dispose()
         self._hasty.dispose()
 
@@ -177,7 +186,7 @@ def _engine(url: str, *, durable: bool = True) -> Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
         if "connect_timeout" not in parsed.query:  # a machine that is gone would keep everyone waiting for minutes
             parsed = parsed.update_query_dict({"connect_timeout": CONNECT})
-        return create_engine(parsed, pool_size=READERS + 8 + SCREENS, hide_parameters=True)
+        return create_engine(parsed, pool_size=READERS + 8 + SCREENS + 1, hide_parameters=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=READERS + SCREENS + 2, hide_parameters=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Table,
     TextClause,
     bindparam,
     delete,
+    desc,
     literal_column,
     select,
     text,
@@ -26,13 +29,12 @@ from bot.model.messages import ConversationKey, RawEvent
 from bot.model.states import Inbound
 from bot.store.tables import events
 
-Arrival = tuple[str, Sequence[RawEvent], datetime]  # one delivery: the channel, its events, when it came
 _COLUMNS = ("channel", "external_id", "chat", "own", "payload", "at", "received_at", "state")
 
 
-def _put(rows: str, values: Sequence[str]) -> TextClause:
+def _put(rows: str, values: Sequence[str], returning: str = "") -> TextClause:
     words = f"INSERT INTO events ({', '.join(_COLUMNS)}) SELECT {', '.join(values)} FROM {rows} WHERE true"
-    return text(f"{words} ON CONFLICT DO NOTHING RETURNING channel, external_id")
+    return text(f"{words} ON CONFLICT DO NOTHING {returning}")
 
 
 _MOMENT = "CAST({} || '+00' AS TIMESTAMP WITH TIME ZONE)"
@@ -40,12 +42,18 @@ _CASTS = {"own": "CAST({} AS BOOLEAN)", "payload": "CAST({} AS JSON)", "at": _MO
 #: All rows as one JSON text: a statement with a parameter for each of their values takes longer to prepare than the
 #: rows to store, and hands Python's lock to and fro meanwhile.
 _PUT = {
-    "sqlite": _put("json_each(:rows)", [f"json_extract(value, '$[{place}]')" for place in range(len(_COLUMNS))]),
+    "sqlite": _put(
+        "json_each(:rows)", [f"json_extract(value, '$[{place}]')" for place in range(len(_COLUMNS))]
+    ).execution_options(preserve_rowcount=True),
     "postgresql": _put(
         "json_array_elements(CAST(:rows AS JSON))",
         [_CASTS.get(name, "{}").format(f"(value ->> {place})") for place, name in enumerate(_COLUMNS)],
+        "RETURNING channel, external_id",
     ),
 }
+_LAST = (
+    select(events.c.channel, events.c.external_id).order_by(desc(events.c.id)).limit(bindparam("most", type_=Integer))
+)
 #: In the words of the index on new events: SQLite uses it only where it sees that its condition holds.
 NEW = events.c.state == literal_column(f"'{Inbound.NEW}'")
 ASIDE = events.c.state == literal_column(f"'{Inbound.ASIDE}'")
@@ -57,6 +65,24 @@ _NEXT = (
     .limit(1)
 )
 _FINISH = update(events).where(events.c.id == bindparam("its_id"), NEW)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One delivery as it is stored: its events, and the row of each as plain values."""
+
+    channel: str
+    raws: Sequence[RawEvent]
+    rows: Sequence[list[Any]]
+
+
+def arrival(channel: str, raws: Sequence[RawEvent], now: datetime, *, own: bool = False) -> Arrival:
+    """What arrived, written out. `own`: ours (a follow-up), not the platform's. Raises ValueError, TypeError.
+
+    By whoever brings it: the thread that stores it would take turns with them for Python's lock, with all who wait.
+    """
+    came = _written(now)
+    return Arrival(channel, raws, [_row(channel, raw, came, own) for raw in raws])
 
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
@@ -77,18 +103,16 @@ def put(
     connection: Connection, channel: str, raws: Sequence[RawEvent], now: datetime, *, own: bool = False
 ) -> list[RawEvent]:
     """Store what arrived; those that were not known yet. `own`: ours (a follow-up), not the platform's."""
-    return put_all(connection, [(channel, raws, now)], own=own)[0]
+    return put_all(connection, [arrival(channel, raws, now, own=own)])[0]
 
 
-def put_all(connection: Connection, arrivals: Sequence[Arrival], *, own: bool = False) -> list[list[RawEvent]]:
+def put_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[list[RawEvent]]:
     """Store what arrived in several deliveries; of each, those that were not known yet."""
-    first: dict[tuple[str, str], tuple[int, RawEvent, datetime]] = {}
-    for number, (channel, raws, now) in enumerate(arrivals):
-        for raw in raws:
-            first.setdefault((channel, raw.external_id), (number, raw, now))
-    rows = json.dumps([_row(key[0], *arrival[1:], own) for key, arrival in first.items()])
-    stored = connection.execute(_PUT[connection.dialect.name], {"rows": rows}) if first else ()
-    unknown = {tuple(row) for row in stored}
+    first: dict[tuple[str, str], tuple[int, RawEvent, list[Any]]] = {}
+    for number, one in enumerate(arrivals):
+        for raw, row in zip(one.raws, one.rows, strict=True):
+            first.setdefault((one.channel, raw.external_id), (number, raw, row))
+    unknown = _stored(connection, json.dumps([row for *_, row in first.values()]), first.keys()) if first else ()
     new: list[list[RawEvent]] = [[] for _ in arrivals]
     for key, (number, raw, _) in first.items():
         if key in unknown:
@@ -96,11 +120,28 @@ def put_all(connection: Connection, arrivals: Sequence[Arrival], *, own: bool = 
     return new
 
 
-def _row(channel: str, raw: RawEvent, now: datetime, own: bool) -> list[Any]:
+def _stored(connection: Connection, rows: str, keys: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+    """Store the rows that have these keys; the keys of those that were new."""
+    found = connection.execute(_PUT[connection.dialect.name], {"rows": rows})
+    if found.returns_rows:
+        return {(row.channel, row.external_id) for row in found}
+    if found.rowcount == len(keys):
+        return keys
+    # SQLite's driver lets go of Python's lock at each row that it returns, and under load waits for it anew: only
+    # where something was known already it is asked which were not. Nobody else writes meanwhile, so they are the last.
+    return {(row.channel, row.external_id) for row in connection.execute(_LAST, {"most": found.rowcount})}
+
+
+def _row(channel: str, raw: RawEvent, came: str, own: bool) -> list[Any]:
     """The values of _COLUMNS, as `_PUT` reads them."""
     state = Inbound.NEW if raw.chat is not None else Inbound.ASIDE
-    times = (moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") for moment in (raw.at, now))
-    return [channel, raw.external_id, raw.chat, own, json.dumps(raw.payload), *times, state]
+    # the payload as a text: of what is in it PostgreSQL would understand more than it takes
+    return [channel, raw.external_id, raw.chat, own, json.dumps(raw.payload), _written(raw.at), came, state]
+
+
+def _written(moment: datetime) -> str:
+    """A moment in the words of the column's type on SQLite; the offset, always UTC's, is left out."""
+    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
 
 
 def next_of(connection: Connection, key: ConversationKey) -> Row[Any] | None:
