@@ -261,11 +261,16 @@ class World:
             await delivering.stop()
 
     async def does(self, move: Callable[..., Any], *arguments: Any, chat: str = CHAT, **more: Any) -> Any:
-        """An agent's move: a function of bot.flow.handoff."""
+        """An agent's move: a function of bot.flow.handoff or transfer, of a conversation that is held."""
         found = await self.conversation(chat)
         assert found
         now = self.clock()
-        result = await self.db.write(lambda c: move(c, self.way, found.id, *arguments, now=now, **more))
+
+        def held(connection: Connection) -> Any:
+            conversation = conversations.get(connection, found.id, hold=True)
+            return move(connection, self.way, conversation, *arguments, now=now, **more)
+
+        result = await self.db.write(held)
         self.way.committed()
         return result
 

@@ -371,13 +371,13 @@ async def test_a_colleague_is_asked_in_and_done(flow: World) -> None:
     found = await flow.conversation()
     assert found
     now = flow.clock()
-    await flow.db.write(lambda c: transfer.pull_in(c, found.id, anna, shop, "c'è il modem?", now=now))
+    await flow.db.write(lambda c: transfer.pull_in(c, found, anna, shop, "c'è il modem?", now=now))
     case = await flow.case()
     assert case and (case.owner_id, case.helper_id) == (anna.id, shop.id) and await flow.status() == "agent"
     stranger = await flow.agent("Other O.")
     with pytest.raises(Refused):
-        await flow.db.write(lambda c: transfer.helped(c, found.id, stranger, now=now))
-    await flow.db.write(lambda c: transfer.helped(c, found.id, shop, now=now))
+        await flow.db.write(lambda c: transfer.helped(c, found, stranger, now=now))
+    await flow.db.write(lambda c: transfer.helped(c, found, shop, now=now))
     assert [kind for kind, *_ in await story(flow)] == ["offered", "taken", "asked", "helped"]
 
 
@@ -388,7 +388,7 @@ async def test_who_was_asked_first_is_told_when_another_is_asked(flow: World) ->
     found = await flow.conversation()
     assert found
     for one in (shop, shop, depot):
-        ask = partial(transfer.pull_in, conversation_id=found.id, holder=anna, colleague=one, note="", now=flow.clock())
+        ask = partial(transfer.pull_in, conversation=found, holder=anna, colleague=one, note="", now=flow.clock())
         await flow.db.write(ask)
     case = await flow.case()
     assert case and case.helper_id == depot.id

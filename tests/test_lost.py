@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from bot.flow import handoff
 from bot.flow.lost import lost_answers
@@ -15,7 +16,7 @@ from bot.flow.way import Way
 from bot.model.dialogue import PromiseMade
 from bot.model.errors import SendError
 from bot.model.states import Outcome, Status
-from bot.store import cases, conversations
+from bot.store import cases
 from bot.store.tables import cases as case_table
 from bot.store.tables import promises
 from tests.flow_support import World, turn
@@ -82,10 +83,9 @@ async def test_a_hand_off_that_was_not_sent_yet_is_not_stale(flow: World) -> Non
     assert any(case.number in text for text in read) and read[-1] == "Eccomi."
 
 
-def _given_up(connection: Connection, way: Way, conversation_id: int, *, now: datetime) -> None:
+def _given_up(connection: Connection, way: Way, conversation: Row[Any], *, now: datetime) -> None:
     """The customer no longer needs a person."""
-    row = conversations.get(connection, conversation_id)
-    assert row and handoff.cancel(connection, way, row, now=now)
+    assert handoff.cancel(connection, way, conversation, now=now)
 
 
 async def test_a_case_that_comes_back_says_why_this_time(flow: World) -> None:

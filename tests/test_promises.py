@@ -120,7 +120,7 @@ async def promises_made(flow: World, anna: Any, text: str = WORDS, chat: str = "
     def work(connection: Connection) -> int:
         now = flow.clock()
         made = promises.found(connection, flow.way, found.id, text, now=now)
-        message_id = handoff.reply(connection, flow.way, found.id, anna, Reply(text), now=now)
+        message_id = handoff.reply(connection, flow.way, found, anna, Reply(text), now=now)
         promises.record(connection, found.id, anna, message_id, made, now=now)
         return message_id
 

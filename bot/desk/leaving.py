@@ -100,18 +100,15 @@ def _leave(
     )
     left = list(connection.execute(in_hand.order_by(t.conversations.c.id)).scalars())
     for conversation_id in left:
-        if colleague and by and _reachable(connection, way, conversation_id):
-            transfer.to_person(connection, way, conversation_id, person, colleague, "", by=by, now=now)
+        conversation = conversations.get(connection, conversation_id, hold=True)
+        assert conversation
+        # a customer whose channel was switched off cannot be told who comes now
+        if colleague and by and conversation.channel in way.channels:
+            transfer.to_person(connection, way, conversation, person, colleague, "", by=by, now=now)
         else:
-            handoff.requeue(connection, way, conversation_id, person, "left", now=now)
+            handoff.requeue(connection, way, conversation, person, "left", now=now)
             assign.again(connection, way=way, conversation_id=conversation_id, now=now)
     return left
-
-
-def _reachable(connection: Connection, way: Way, conversation_id: int) -> bool:
-    """Whether the customer can be told who comes now: their channel may have been switched off."""
-    found = conversations.get(connection, conversation_id)
-    return found is not None and found.channel in way.channels
 
 
 def _person(connection: Connection, agent_id: int) -> Row[Any]:

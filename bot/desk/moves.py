@@ -56,14 +56,14 @@ _REFUSED = {
 async def take(look: Look) -> web.StreamResponse:
     """Take a waiting customer; the loser of a race is told who has it."""
     return await _move(
-        look, Status.AGENT, lambda c, opened: handoff.claim(c, look.way, opened.id, look.me, now=look.way.clock())
+        look, Status.AGENT, lambda c, opened: handoff.claim(c, look.way, opened, look.me, now=look.way.clock())
     )
 
 
 async def give_back(look: Look) -> web.StreamResponse:
     """The bot goes on."""
     return await _move(
-        look, Status.BOT, lambda c, opened: handoff.give_back(c, look.way, opened.id, look.me, now=look.way.clock())
+        look, Status.BOT, lambda c, opened: handoff.give_back(c, look.way, opened, look.me, now=look.way.clock())
     )
 
 
@@ -76,8 +76,8 @@ async def requeue(look: Look) -> web.StreamResponse:
         if opened.agent_id and opened.agent_id != look.me.id and look.me.role in OVERSEERS:
             agent = agents.get(connection, opened.agent_id) or look.me
             word = look.words("requeued_for", who=agent.name)
-            handoff.note(connection, opened.id, look.me, word, now=look.way.clock())
-        handoff.requeue(connection, look.way, opened.id, agent, why, now=look.way.clock())
+            handoff.note(connection, opened, look.me, word, now=look.way.clock())
+        handoff.requeue(connection, look.way, opened, agent, why, now=look.way.clock())
 
     return await _move(look, Status.WAITING, work)
 
@@ -87,7 +87,7 @@ async def mark(look: Look) -> web.StreamResponse:
     code, on = look.text("code"), look.text("on") == "yes"
 
     def work(connection: Connection, opened: Row[Any]) -> Done:
-        changed = queue.mark(connection, look.way, opened.id, look.me, code, on=on, now=look.way.clock())
+        changed = queue.mark(connection, look.way, opened, look.me, code, on=on, now=look.way.clock())
         return {"mark" if on else "unmark": code} if changed else None
 
     return await _do(look, work)
@@ -100,14 +100,14 @@ async def hand_on(look: Look) -> web.StreamResponse:
 
 async def ask_in(look: Look) -> web.StreamResponse:
     """A colleague is asked to look at it."""
-    return await _do(look, lambda connection, opened: pass_on.asks_in(connection, look, opened.id))
+    return await _do(look, lambda connection, opened: pass_on.asks_in(connection, look, opened))
 
 
 async def helped(look: Look) -> web.StreamResponse:
     """The colleague who was asked is done."""
 
     def work(connection: Connection, opened: Row[Any]) -> Done:
-        transfer.helped(connection, opened.id, look.me, now=look.way.clock())
+        transfer.helped(connection, opened, look.me, now=look.way.clock())
         return {}
 
     return await _do(look, work)
@@ -121,7 +121,7 @@ async def close(look: Look) -> web.StreamResponse:
     return await _move(
         look,
         Status.CLOSED,
-        lambda c, opened: handoff.close(c, look.way, opened.id, look.me, Outcome(chosen), now=look.way.clock()),
+        lambda c, opened: handoff.close(c, look.way, opened, look.me, Outcome(chosen), now=look.way.clock()),
         outcome=chosen,
     )
 
@@ -145,7 +145,7 @@ async def reply(look: Look) -> web.StreamResponse:
         _check_window(look.way, opened)
         to_record = promise_pages.chosen(look, made)
         said = Reply(text, image=image)
-        message_id = handoff.reply(connection, look.way, opened.id, look.me, said, now=look.way.clock())
+        message_id = handoff.reply(connection, look.way, opened, look.me, said, now=look.way.clock())
         promises.record(connection, opened.id, look.me, message_id, to_record, now=look.way.clock())
         inbox.keep_form(connection, message_id, once)
         return {"message": message_id, "promises": len(to_record)}
@@ -160,7 +160,7 @@ async def note(look: Look) -> web.StreamResponse:
         return _answer(look, "too_long" if text else "empty", ok=False)
 
     def work(connection: Connection, opened: Row[Any]) -> Done:
-        message_id = handoff.note(connection, opened.id, look.me, text, now=look.way.clock())
+        message_id = handoff.note(connection, opened, look.me, text, now=look.way.clock())
         inbox.keep_form(connection, message_id, once)
         return {"message": message_id}
 
@@ -235,11 +235,13 @@ async def _once(
 
 
 async def _do(look: Look, work: Callable[[Connection, Row[Any]], Done]) -> web.StreamResponse:
-    """Run `work` in one transaction, with the row that says who did it, and answer with a sentence."""
+    """Run `work` in one transaction that holds the conversation, with the row that says who did it, and answer with a
+    sentence.
+    """
     id_ = look.number("id")
 
     def checked(connection: Connection) -> None:
-        opened = conversations.get(connection, id_)
+        opened = conversations.get(connection, id_, hold=True)
         if opened is None:
             raise Refused("no such conversation")
         if opened.channel not in look.way.channels:

@@ -41,18 +41,18 @@ def passes(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, An
     to, note, now = look.text("to"), look.text("text")[:500], look.way.clock()
     holder = _holder(connection, look, opened)
     if to.startswith("t:"):
-        transfer.to_team(connection, look.way, opened.id, holder, to[2:], note, by=look.me, now=now)
+        transfer.to_team(connection, look.way, opened, holder, to[2:], note, by=look.me, now=now)
         return {"team": to[2:]}
     person = transfer.colleague(connection, _person(to))
-    transfer.to_person(connection, look.way, opened.id, holder, person, note, by=look.me, now=now)
+    transfer.to_person(connection, look.way, opened, holder, person, note, by=look.me, now=now)
     return {"person_id": person.id}
 
 
-def asks_in(connection: Connection, look: Look, conversation_id: int) -> dict[str, Any]:
+def asks_in(connection: Connection, look: Look, opened: Row[Any]) -> dict[str, Any]:
     """A colleague is asked to look at it; who."""
     person = transfer.colleague(connection, _person(look.text("to")))
     note, now = look.text("text")[:500], look.way.clock()
-    transfer.pull_in(connection, conversation_id, look.me, person, note, now=now)
+    transfer.pull_in(connection, opened, look.me, person, note, now=now)
     return {"person_id": person.id}
 
 

@@ -1,6 +1,7 @@
 """From the bot to a named person and back: request -> claim -> reply -> give back | requeue -> close.
 
-Every function works inside the caller's transaction and raises Refused when the state does not allow the move.
+Every function works inside the caller's transaction, in which `conversation` is held, and raises Refused when the state
+does not allow the move.
 """
 
 from __future__ import annotations
@@ -116,9 +117,8 @@ def _wishes(way: Way, case: Row[Any], language: str, hour: tuple[QuickReply, ...
     return (wait, *(hour or (write,)))
 
 
-def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> Row[Any]:
+def claim(connection: Connection, way: Way, conversation: Row[Any], agent: Row[Any], *, now: datetime) -> Row[Any]:
     """Take a waiting customer. The loser of a race is told who has it (Refused.who)."""
-    conversation = _conversation(connection, conversation_id)
     if conversation.status != Status.WAITING:
         has_it = agents.get(connection, conversation.agent_id) if conversation.agent_id else None
         raise Refused("someone was faster" if has_it else "not waiting", who=has_it.name if has_it else None)
@@ -145,26 +145,25 @@ def claim(connection: Connection, way: Way, conversation_id: int, agent: Row[Any
     if why == "chosen":  # an offer that passed somebody over was written down when it was made
         queue.note_jump(connection, case, agent.id, why, now=now)
     decisions.add(connection, case.id, "taken", agent_id=agent.id, by_agent_id=agent.id, why=why, now=now)
-    outgoing.suppress_bot(connection, conversation_id, "a person took over")
+    outgoing.suppress_bot(connection, conversation.id, "a person took over")
     introduce(connection, way, moved, agent, "taken", now=now)
     return moved
 
 
 def reply(
-    connection: Connection, way: Way, conversation_id: int, agent: Row[Any], said: Reply, *, now: datetime
+    connection: Connection, way: Way, conversation: Row[Any], agent: Row[Any], said: Reply, *, now: datetime
 ) -> int:
     """A person's words to the customer they have; the message's id."""
-    conversation = in_hand(connection, conversation_id, agent)
+    in_hand(connection, conversation, agent)
     clocks.answered(connection, way, conversation, agent.id, now=now)
     return say(connection, way, conversation, said, author=Author.AGENT, agent=agent, now=now)
 
 
-def note(connection: Connection, conversation_id: int, agent: Row[Any], text: str, *, now: datetime) -> int:
+def note(connection: Connection, conversation: Row[Any], agent: Row[Any], text: str, *, now: datetime) -> int:
     """A line for colleagues only; anyone at the desk may write one."""
-    conversation = _conversation(connection, conversation_id)
     return messages.add_line(
         connection,
-        conversation_id,
+        conversation.id,
         text,
         author=Author.NOTE,
         agent_id=agent.id,
@@ -173,9 +172,9 @@ def note(connection: Connection, conversation_id: int, agent: Row[Any], text: st
     )
 
 
-def give_back(connection: Connection, way: Way, conversation_id: int, agent: Row[Any], *, now: datetime) -> None:
+def give_back(connection: Connection, way: Way, conversation: Row[Any], agent: Row[Any], *, now: datetime) -> None:
     """The bot goes on. It says again that it is one."""
-    conversation = in_hand(connection, conversation_id, agent)
+    in_hand(connection, conversation, agent)
     cases.change(connection, conversation.case_id, closed_at=now, outcome=Outcome.GIVEN_BACK, helper_id=None)
     clocks.stopped(connection, way, conversation.case_id, "given_back", solved=True, now=now)
     moved = conversations.move(
@@ -189,14 +188,14 @@ def give_back(connection: Connection, way: Way, conversation_id: int, agent: Row
     )
     text = way.texts.say("given_back", moved.language, name=agent.name)
     say(connection, way, moved, Reply(text, (way_to_a_person(way, moved.language),)), now=now)
-    conversations.change(connection, conversation_id, introduced_at=now)
+    conversations.change(connection, conversation.id, introduced_at=now)
 
 
 def requeue(
-    connection: Connection, way: Way, conversation_id: int, agent: Row[Any], why: str, *, now: datetime
+    connection: Connection, way: Way, conversation: Row[Any], agent: Row[Any], why: str, *, now: datetime
 ) -> None:
     """Back to the queue, with what was learned since: a new version of the packet."""
-    conversation = in_hand(connection, conversation_id, agent)
+    in_hand(connection, conversation, agent)
     case = cases.get(connection, conversation.case_id)
     moved = conversations.move(
         connection,
@@ -236,14 +235,14 @@ def requeue(
 def close(
     connection: Connection,
     way: Way,
-    conversation_id: int,
+    conversation: Row[Any],
     agent: Row[Any],
     outcome: Outcome,
     *,
     now: datetime,
 ) -> None:
     """The case is done, says the agent; the customer is asked whether it is."""
-    conversation = in_hand(connection, conversation_id, agent)
+    in_hand(connection, conversation, agent)
     case = cases.get(connection, conversation.case_id)
     if promises.of_case(connection, case.id):
         raise Refused("open promise")  # closed with it, nobody would look after it
@@ -301,17 +300,8 @@ def cancel(connection: Connection, way: Way, conversation: Row[Any], *, now: dat
     return True
 
 
-def _conversation(connection: Connection, conversation_id: int) -> Row[Any]:
-    conversation = conversations.get(connection, conversation_id, hold=True)
-    if conversation is None:
-        raise Refused("no such conversation")
-    return conversation
-
-
-def in_hand(connection: Connection, conversation_id: int, agent: Row[Any]) -> Row[Any]:
-    """The conversation, if this agent has the word in it."""
-    conversation = _conversation(connection, conversation_id)
+def in_hand(connection: Connection, conversation: Row[Any], agent: Row[Any]) -> None:
+    """Raises Refused unless this agent has the word in the conversation."""
     if conversation.status != Status.AGENT or conversation.agent_id != agent.id:
         has_it = agents.get(connection, conversation.agent_id) if conversation.agent_id else None
         raise Refused("not yours", who=has_it.name if has_it else None)
-    return conversation

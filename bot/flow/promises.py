@@ -128,7 +128,7 @@ def _tell(
     if channel is None:
         raise Refused("window over")
     if conversation.status == Status.AGENT:
-        handoff.in_hand(connection, conversation.id, agent)
+        handoff.in_hand(connection, conversation, agent)
         window = channel.abilities.human_window or channel.abilities.reply_window
         if _over(conversation, window, now):
             raise Refused("window over")

@@ -85,19 +85,18 @@ def _counts_since(way: Way, case: Row[Any], marks: Collection[str]) -> datetime:
 def mark(
     connection: Connection,
     way: Way,
-    conversation_id: int,
+    conversation: Row[Any],
     agent: Row[Any],
     code: str,
     *,
     on: bool,
     now: datetime,
 ) -> bool:
-    """A person sets a mark or takes it away; False when it already was so.
+    """A person sets a mark or takes it away, in a conversation that is held; False when it already was so.
 
     Raises Refused when there is no case in hand or no such mark.
     """
-    conversation = conversations.get(connection, conversation_id, hold=True)
-    if conversation is None or conversation.case_id is None or code not in BY_HAND:
+    if conversation.case_id is None or code not in BY_HAND:
         raise Refused("no case")
     case = cases.get(connection, conversation.case_id)
     if (code in case.marks) == on:
@@ -105,7 +104,7 @@ def mark(
     kind = "marked" if on else "unmarked"
     decisions.add(connection, case.id, kind, by_agent_id=agent.id, why=code, now=now, minutes=WORTH[code])
     _place(connection, way, case, [*case.marks, code] if on else [one for one in case.marks if one != code])
-    conversations.tell(connection, conversation_id, "move", now)
+    conversations.tell(connection, conversation.id, "move", now)
     return True
 
 

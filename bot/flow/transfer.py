@@ -1,6 +1,7 @@
 """From one person to another, or to a team: with a note for the colleague, and a face for the customer.
 
-Every function works inside the caller's transaction and raises Refused when the state does not allow the move.
+Every function works inside the caller's transaction, in which `conversation` is held, and raises Refused when the state
+does not allow the move.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from bot.store import agents, cases, conversations, decisions, outgoing, presenc
 def to_person(
     connection: Connection,
     way: Way,
-    conversation_id: int,
+    conversation: Row[Any],
     holder: Row[Any],
     to: Row[Any],
     note: str,
@@ -36,24 +37,24 @@ def to_person(
 
     Anyone who is active may be given a customer by name, also someone who is no full-time agent.
     """
-    conversation = handoff.in_hand(connection, conversation_id, holder)
+    handoff.in_hand(connection, conversation, holder)
     if to.id == holder.id or not to.active:
         raise Refused("nobody")
     moved = _moved(connection, way, conversation, Status.AGENT, note, to.name, by=by, now=now, agent_id=to.id)
     cases.change(connection, moved.case_id, owner_id=to.id, helper_id=None)
     clocks.has(connection, way, cases.get(connection, moved.case_id), to.id, now=now)
     decisions.add(connection, moved.case_id, "passed", agent_id=to.id, by_agent_id=by.id, why=note, now=now)
-    outgoing.suppress_bot(connection, conversation_id, "a person took over")
+    outgoing.suppress_bot(connection, conversation.id, "a person took over")
     text = "taken_over" if presence.is_here(connection, to.id, now) else "taken_over_later"
     introduce(connection, way, moved, to, text, before=holder.name, now=now)
-    conversations.tell(connection, conversation_id, f"offer:{to.id}", now)
+    conversations.tell(connection, conversation.id, f"offer:{to.id}", now)
     return moved
 
 
 def to_team(
     connection: Connection,
     way: Way,
-    conversation_id: int,
+    conversation: Row[Any],
     holder: Row[Any],
     team: str,
     note: str,
@@ -62,7 +63,7 @@ def to_team(
     now: datetime,
 ) -> Row[Any]:
     """The customer waits for a team's right person, who is looked for at once, and is told whom; the conversation."""
-    conversation = handoff.in_hand(connection, conversation_id, holder)
+    handoff.in_hand(connection, conversation, holder)
     if not way.teams.has(team):
         raise Refused("nobody")
     names = way.teams.get(team).name
@@ -108,7 +109,7 @@ def _moved(
     """The move, the note as a line for colleagues, and a new version of the packet."""
     case = cases.get(connection, conversation.case_id)
     if note:
-        handoff.note(connection, conversation.id, by, note, now=now)
+        handoff.note(connection, conversation, by, note, now=now)
     moved = conversations.move(
         connection,
         conversation,
@@ -134,37 +135,36 @@ def suggested(connection: Connection, way: Way, conversation: Row[Any], holder_i
 
 
 def pull_in(
-    connection: Connection, conversation_id: int, holder: Row[Any], colleague: Row[Any], note: str, *, now: datetime
+    connection: Connection, conversation: Row[Any], holder: Row[Any], colleague: Row[Any], note: str, *, now: datetime
 ) -> None:
     """Ask a colleague by name to look at this: it is on their list until done; the customer keeps their person.
 
     Whoever was asked before is told that they are no longer needed.
     """
-    conversation = handoff.in_hand(connection, conversation_id, holder)
+    handoff.in_hand(connection, conversation, holder)
     if colleague.id == holder.id or not colleague.active:
         raise Refused("nobody")
     before = cases.get(connection, conversation.case_id).helper_id
     if before not in (None, colleague.id):
         decisions.add(connection, conversation.case_id, "spared", agent_id=before, by_agent_id=holder.id, now=now)
-        conversations.tell(connection, conversation_id, f"offer:{before}", now)
+        conversations.tell(connection, conversation.id, f"offer:{before}", now)
     cases.change(connection, conversation.case_id, helper_id=colleague.id)
     decisions.add(
         connection, conversation.case_id, "asked", agent_id=colleague.id, by_agent_id=holder.id, why=note, now=now
     )
     if note:
-        handoff.note(connection, conversation_id, holder, note, now=now)
-    conversations.tell(connection, conversation_id, f"offer:{colleague.id}", now)
+        handoff.note(connection, conversation, holder, note, now=now)
+    conversations.tell(connection, conversation.id, f"offer:{colleague.id}", now)
 
 
-def helped(connection: Connection, conversation_id: int, person: Row[Any], *, now: datetime) -> None:
+def helped(connection: Connection, conversation: Row[Any], person: Row[Any], *, now: datetime) -> None:
     """The colleague is done, or no longer needed."""
-    conversation = conversations.get(connection, conversation_id, hold=True)
-    case = cases.get(connection, conversation.case_id) if conversation and conversation.case_id else None
+    case = cases.get(connection, conversation.case_id) if conversation.case_id else None
     if case is None or case.helper_id is None or person.id not in (case.helper_id, case.owner_id):
         raise Refused("not yours")
     decisions.add(connection, case.id, "helped", agent_id=case.helper_id, by_agent_id=person.id, now=now)
     cases.change(connection, case.id, helper_id=None)
-    conversations.tell(connection, conversation_id, f"offer:{case.helper_id}", now)
+    conversations.tell(connection, conversation.id, f"offer:{case.helper_id}", now)
 
 
 def colleague(connection: Connection, agent_id: int) -> Row[Any]:

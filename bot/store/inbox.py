@@ -106,9 +106,8 @@ def last_move(connection: Connection, conversation_id: int) -> Row[Any] | None:
 def sent_with(connection: Connection, conversation_id: int, once: str) -> Row[Any] | None:
     """What an agent already sent with this form: a double click or a reload must not send twice.
 
-    Locks the conversation where two transactions can run at once (PostgreSQL).
+    The caller holds the conversation, or two that run at once would both find nothing.
     """
-    connection.execute(select(_c.id).where(_c.id == conversation_id).with_for_update())
     return connection.execute(
         select(messages.c.id, messages.c.text).where(
             messages.c.conversation_id == conversation_id,
