@@ -252,13 +252,13 @@ async def test_a_list_is_one_statement_whatever_its_length(desk: DeskWorld) -> N
         lists.listed(connection, "waiting", 1)
         return len(counted)
 
-    event.listen(flow.db.engine, "before_cursor_execute", count)
+    event.listen(flow.db.single, "before_cursor_execute", count)
     try:
         for n in range(4):
             await desk.asks(str(n))
             assert await flow.db.read(listed) == 1
     finally:
-        event.remove(flow.db.engine, "before_cursor_execute", count)
+        event.remove(flow.db.single, "before_cursor_execute", count)
 
 
 async def test_files_go_through_the_desk_and_nothing_of_the_platform_does(desk: DeskWorld) -> None:

@@ -47,10 +47,10 @@ async def test_what_cannot_be_stored_is_not_acknowledged(flow: World) -> None:
     def refuse(connection: Connection) -> None:
         connection.exec_driver_sql(read_only)
 
-    listens(flow.db.engine, "begin", refuse)
+    listens(flow.db.single, "begin", refuse)
     with pytest.raises(SQLAlchemyError, match="read-?only"):
         await flow.receives(flow.raw(text="ciao"))
-    remove(flow.db.engine, "begin", refuse)
+    remove(flow.db.single, "begin", refuse)
 
 
 # The bot's turn.

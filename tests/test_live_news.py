@@ -97,5 +97,5 @@ async def test_many_desks_cost_the_store_no_more_than_few(desk: DeskWorld) -> No
                 stream.close()
         return sum("FROM sessions" in one for one in statements)
 
-    event.listen(desk.flow.db.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    event.listen(desk.flow.db.single, "before_cursor_execute", lambda *given: statements.append(given[2]))
     assert await counted(people[:1], "1") == await counted(people, "2")

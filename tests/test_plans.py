@@ -139,11 +139,11 @@ def before_each(db: Database, look: Callable[[Any, str, Any], None]) -> Iterator
         if statement.startswith("SELECT"):
             look(cursor, statement, parameters)
 
-    event.listen(db.engine, "before_cursor_execute", seen)
-    try:
-        yield
-    finally:
-        event.remove(db.engine, "before_cursor_execute", seen)
+    for engine in {db.engine, db.single}:
+        event.listen(engine, "before_cursor_execute", seen)
+    yield
+    for engine in {db.engine, db.single}:
+        event.remove(engine, "before_cursor_execute", seen)
 
 
 async def test_the_desk_reads_no_table_that_grows_from_end_to_end(db: Database) -> None:

@@ -656,7 +656,8 @@ async def test_connections_that_the_server_ended_are_made_anew(postgres: Postgre
     url = postgres.url("postgres")
     db = Database(url)
     try:
-        await asyncio.gather(*(db.read(lambda c: c.execute(text("SELECT pg_sleep(0.1)"))) for _ in range(5)))
+        sleeps = (do(lambda c: c.execute(text("SELECT pg_sleep(0.1)"))) for do in (db.read, db.write) * 3)
+        await asyncio.gather(*sleeps)
         with psycopg.connect(url, autocommit=True) as other:
             others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
             ended = other.execute(f"SELECT pg_terminate_backend(pid) {others}").fetchall()

@@ -25,6 +25,7 @@ _Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]  # what to do, it
 AWAY = (OperationalError, InterfaceError, NoConnection)
 GROUP = 256  # functions in one commit at most: a longer group would keep the first caller waiting
 READERS = 4
+WRITERS = 8  # on PostgreSQL
 CONNECT = "10"  # seconds for a new connection to PostgreSQL
 #: Screens read at a time: they work in Python more than in the database, and more of them at once would only take its
 #: lock from each other and from whoever decides, writes or is written to.
@@ -40,11 +41,9 @@ class Database:
         self.engine = _engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self._hasty = _engine(url, durable=False) if self.sqlite else self.engine
-        # Each statement is a transaction: for reads, to each of which PostgreSQL shows the last commit anyway, and for
-        # single statements BEGIN and COMMIT would only be two more ways to the server.
-        self._single = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        workers = READERS if self.sqlite else READERS + 8
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="store")
+        self.single = self.engine if self.sqlite else _single_statements(self.engine)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-readers")
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-writers")
         self._screens = ThreadPoolExecutor(SCREENS, thread_name_prefix="store-screens")
         self._doors = ThreadPoolExecutor(1, thread_name_prefix="store-doors")  # one: what came first is stored first
         self._writes = 0  # under way
@@ -63,7 +62,7 @@ class Database:
         """
         with self._writing():
             if not self.sqlite:
-                return await _in(self._pool, self.engine, work if durable else _hasty(work))
+                return await _in(self._writers, self.engine, work if durable else _hasty(work))
             future: Future[T] = Future()
             self._jobs.put((work, future, durable))
             return await asyncio.wrap_future(future)
@@ -75,13 +74,13 @@ class Database:
 
         async def write(one: Callable[[Connection], Sequence[Result]]) -> Sequence[Result]:
             with self._writing():
-                return await _in(self._doors, self._single, one)
+                return await _in(self._doors, self.single, one)
 
         return Together(work, self.write if self.sqlite else write)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, which must only read."""
-        return await _in(self._pool, self._single, work)
+        return await _in(self._readers, self.single, work)
 
     async def screen(self, work: Callable[[Connection], T]) -> T:
         """The same for all that somebody's screen shows: much at once, and in nobody's way."""
@@ -90,7 +89,7 @@ class Database:
             self._quiet.wait(PATIENCE)
             return work(connection)
 
-        return await _in(self._screens, self._single, in_quiet)
+        return await _in(self._screens, self.single, in_quiet)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -108,9 +107,11 @@ class Database:
         if self._writer:
             self._jobs.put(None)
             self._writer.join()
-        self._pool.shutdown()
+        self._writers.shutdown()
+        self._readers.shutdown()
         self._screens.shutdown()
         self._doors.shutdown()
+        self.single.dispose()
         self.engine.dispose()
         self._hasty.dispose()
 
@@ -180,13 +181,24 @@ def _hasty(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
     return in_haste
 
 
+def _single_statements(engine: Engine) -> Engine:
+    """For PostgreSQL: connections on which each statement is a transaction.
+
+    Reads are shown the last commit statement by statement anyway, and BEGIN and COMMIT are two more ways to the server.
+    Connections of their own: after a rollback the driver forgets what it has prepared, and a list would be planned
+    anew, which takes as long as to read it.
+    """
+    many = READERS + SCREENS + 1  # the doors
+    return create_engine(engine.url, pool_size=many, isolation_level="AUTOCOMMIT", hide_parameters=True)
+
+
 def _engine(url: str, *, durable: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         parsed = parsed.set(drivername="postgresql+psycopg")
         if "connect_timeout" not in parsed.query:  # a machine that is gone would keep everyone waiting for minutes
             parsed = parsed.update_query_dict({"connect_timeout": CONNECT})
-        return create_engine(parsed, pool_size=READERS + 8 + SCREENS + 1, hide_parameters=True)
+        return create_engine(parsed, pool_size=WRITERS, hide_parameters=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=READERS + SCREENS + 2, hide_parameters=True)

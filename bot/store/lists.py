@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from bot.model.states import Author, Status
 from bot.store import promises, search, targets, windows
-from bot.store.tables import Time, agents, cases, conversations, customers, live, messages, moves
+from bot.store.tables import Time, agents, at_most, cases, conversations, customers, live, messages, moves
 
 TABS = ("waiting", "mine", "all")
 CLOSING = "closing"  # a list beside them, of what a platform's window is about to close
@@ -56,7 +56,7 @@ _last_id = (
     select(messages.c.id)
     .where(messages.c.conversation_id == _c.id, messages.c.author == Author.CUSTOMER)
     .order_by(desc(messages.c.id))
-    .limit(1)
+    .limit(at_most(1))
     .correlate(conversations)
     .scalar_subquery()
 )
@@ -64,7 +64,7 @@ _last_author = (
     select(messages.c.author)
     .where(messages.c.conversation_id == _c.id, messages.c.author.in_([Author.CUSTOMER, Author.AGENT]))
     .order_by(desc(messages.c.id))
-    .limit(1)
+    .limit(at_most(1))
     .correlate(conversations)
     .scalar_subquery()
 )
@@ -86,14 +86,14 @@ _OFFERED = (
     select(cases.c.conversation_id, cases.c.counts_since, cases.c.waiting_since)
     .where(cases.c.offered_to == _ME, cases.c.counts_since.is_not(None))
     .order_by(cases.c.counts_since, cases.c.waiting_since, cases.c.id)
-    .limit(SHOWN)
+    .limit(at_most(SHOWN))
     .subquery()
 )
 _last_mover = (
     select(moves.c.agent_id)
     .where(moves.c.conversation_id == _c.id)
     .order_by(desc(moves.c.id))
-    .limit(1)
+    .limit(at_most(1))
     .correlate(conversations)
     .scalar_subquery()
 )
@@ -101,7 +101,7 @@ _NOBODY_TOOK = (
     select(cases.c.conversation_id)
     .where(cases.c.lead_since.is_not(None), cases.c.counts_since.is_not(None))
     .order_by(cases.c.counts_since, cases.c.waiting_since, cases.c.id)
-    .limit(SHOWN)
+    .limit(at_most(SHOWN))
     .subquery()
 )
 #: What calls for this person: what is offered, what somebody else put into their hands, and where their help is asked.
@@ -189,7 +189,7 @@ def _page(tab: str, key: Sequence[Any] | None, limit: int, *, lead: bool) -> Sel
     else:
         newest = _newest(key, limit).subquery()
         query = _rows().join(newest, newest.c.id == _c.id).order_by(desc(_c.last_message_at), desc(_c.id))
-    return query.limit(limit)
+    return query.limit(at_most(limit))
 
 
 def chosen(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
@@ -201,7 +201,7 @@ def chosen(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
 def found(connection: Connection, query: str) -> list[Row[Any]]:
     """Conversations of the customers that a query means (a name, a case, a code, a phone), the newest first."""
     ids = search.found(query)
-    return chosen(connection, connection.execute(ids.limit(SHOWN)).scalars().all()) if ids is not None else []
+    return chosen(connection, connection.execute(ids.limit(at_most(SHOWN))).scalars().all()) if ids is not None else []
 
 
 def calls(connection: Connection, agent_id: int, *, lead: bool) -> tuple[list[int], list[int]]:
@@ -232,7 +232,7 @@ def _waiting(key: Sequence[Any] | None, limit: int, *, lead: bool) -> CompoundSe
             continue
         if key and key[0] == rank:
             part = part.where(tuple_(*order) > _bound(key[1:], (Time, Time, None)))
-        chosen.append(select(part.order_by(*order).limit(limit).subquery()))
+        chosen.append(select(part.order_by(*order).limit(at_most(limit)).subquery()))
     return union_all(*chosen)
 
 
@@ -243,10 +243,10 @@ def _newest(key: Sequence[Any] | None, limit: int) -> Select[Any]:
         part = select(_c.id, _c.last_message_at).where(_c.status == status, _c.last_message_at.is_not(None))
         if key and len(key) == 2:
             part = part.where(tuple_(_c.last_message_at, _c.id) < _bound(key, (Time, None)))
-        ordered = part.order_by(desc(_c.last_message_at), desc(_c.id)).limit(limit).subquery()
+        ordered = part.order_by(desc(_c.last_message_at), desc(_c.id)).limit(at_most(limit)).subquery()
         parts.append(select(ordered))
     together = union_all(*parts).subquery()
-    return select(together.c.id).order_by(desc(together.c.last_message_at), desc(together.c.id)).limit(limit)
+    return select(together.c.id).order_by(desc(together.c.last_message_at), desc(together.c.id)).limit(at_most(limit))
 
 
 def _later(

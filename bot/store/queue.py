@@ -12,7 +12,7 @@ from bot.model.queue import AGAIN, BROKEN
 from bot.model.states import Outcome, Status
 from bot.store.promises import BROKEN as BROKEN_STATE
 from bot.store.promises import OPEN
-from bot.store.tables import cases, conversations, moves, promises
+from bot.store.tables import at_most, cases, conversations, moves, promises
 
 _c = cases.c
 MOST = 100  # who are passed over are counted up to so many
@@ -28,13 +28,13 @@ _longer = (
         _c.lead_since.is_(None),
     )
     .order_by(_c.waiting_since)
-    .limit(MOST)
+    .limit(at_most(MOST))
     .subquery()
 )
 _PASSED_OVER = (
     select(_longer.c.number, _longer.c.waiting_since, func.count().over(), func.min(_longer.c.counts_since).over())
     .order_by(_longer.c.waiting_since)
-    .limit(1)
+    .limit(at_most(1))
 )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, ScalarSelect, and_, func, insert, or_, select, update
 
+from bot.store.tables import at_most, conversations, targets
 from bot.store.tables import cases as cases_
-from bot.store.tables import conversations, targets
 
 OPEN, MET, BROKEN, DROPPED = "open", "met", "broken", "dropped"
 
@@ -85,7 +85,7 @@ def nearest(name: str) -> ScalarSelect[Any]:
         select(_t[name])
         .where(_t.case_id == cases_.c.id, _unended)
         .order_by(_t.due_at, _t.id)
-        .limit(1)
+        .limit(at_most(1))
         .correlate(cases_)
         .scalar_subquery()
     )
