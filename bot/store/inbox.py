@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, func, select, update
+from sqlalchemy import Connection, Row, bindparam, desc, func, select, update
 
 from bot.model.states import Author
-from bot.store.tables import agents, conversations, customers, live, messages, moves, outgoing
+from bot.store.tables import agents, at_most, conversations, customers, live, messages, moves, outgoing
 
 _c = conversations.c
 
 NEWS = 500  # live lines read in one go
+# Put together once: it is read after each commit while a desk is open.
+_NEWS = (
+    select(live.c.id, live.c.conversation_id, live.c.kind)
+    .where(live.c.id > bindparam("after"))
+    .order_by(live.c.id)
+    .limit(at_most(NEWS))
+)
 
 
 def conversation(connection: Connection, conversation_id: int) -> Row[Any] | None:
@@ -127,9 +134,6 @@ def latest(connection: Connection) -> int:
     return connection.execute(select(func.max(live.c.id))).scalar() or 0
 
 
-def news(connection: Connection, after: int, limit: int = NEWS) -> list[tuple[int, int, str]]:
-    """(line, conversation, kind) of what changed after a line, oldest first."""
-    rows = connection.execute(
-        select(live.c.id, live.c.conversation_id, live.c.kind).where(live.c.id > after).order_by(live.c.id).limit(limit)
-    )
-    return [(row.id, row.conversation_id, row.kind) for row in rows]
+def news(connection: Connection, after: int) -> list[tuple[int, int, str]]:
+    """(line, conversation, kind) of what changed after a line, oldest first; at most NEWS."""
+    return [(line, of, kind) for line, of, kind in connection.execute(_NEWS, {"after": after})]
