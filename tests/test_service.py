@@ -214,7 +214,12 @@ async def agent(service: Service) -> Any:
 
 async def moves(service: Service, move: Any, conversation_id: int, *arguments: Any) -> None:
     way = service.app.way
-    await way.db.write(lambda c: move(c, way, conversation_id, *arguments, now=way.clock()))
+
+    def held(connection: Connection) -> None:
+        conversation = conversations.get(connection, conversation_id, hold=True)
+        move(connection, way, conversation, *arguments, now=way.clock())
+
+    await way.db.write(held)
     way.committed()
 
 
