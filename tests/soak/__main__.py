@@ -42,6 +42,7 @@ def plan_of(words: argparse.Namespace) -> Plan:
         rounds=words.rounds,
         away=5.0,
         minutes=words.minutes,
+        wave=words.wave,
     )
 
 
@@ -63,7 +64,8 @@ def page(present: str, ledgers: list[Ledger]) -> str:
     sections = {words.partition("\n")[0]: words.strip() for words in present.split("\n## ")[1:]}
     for ledger in ledgers:
         told = f"{datetime.now(UTC):%Y-%m-%d}, {machine}: {ledger.verdict()}"
-        sections[ledger.database] = f"{ledger.database}\n\n{told}\n\n{table(ledger)}"
+        name = f"{ledger.database}, in waves" if ledger.waves else ledger.database
+        sections[name] = f"{name}\n\n{told}\n\n{table(ledger)}"
     return "\n\n".join([HEAD.strip(), *(f"## {words}" for _, words in sorted(sections.items()))]) + "\n"
 
 
@@ -74,6 +76,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=9.0, help="of kills at most, for each database")
     parser.add_argument("--per-second", type=float, default=100.0, help="messages of all customers")
+    parser.add_argument("--wave", type=float, default=0.0, help="seconds of writing, answered or not; 0: they wait")
     parser.add_argument("--drops", type=int, default=1000, help="answers of the platform that never come")
     parser.add_argument("--rounds", type=int, default=6, help="of the storm: 20 s each")
     parser.add_argument("--write", action="store_true", help="write docs/soak.md")

@@ -44,6 +44,7 @@ class Crowd:
     customers: list[Customer] = field(default_factory=list)
     over: bool = False
     pause: float = 2.5  # seconds between two messages of one customer, on average
+    patience: int = PATIENCE
     delivered_twice: int = 0
     _session: aiohttp.ClientSession | None = None
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -78,7 +79,7 @@ class Crowd:
         await asyncio.sleep(random.random() * self.pause)
         while not self.over:
             began = time.monotonic()  # a delivery that takes long is no reason to write less
-            if len(customer.sent) - self.platforms.answered(customer.chat) < PATIENCE:
+            if len(customer.sent) - self.platforms.answered(customer.chat) < self.patience:
                 await self.says(customer)
             await asyncio.sleep(max(self.pause * (0.5 + random.random()) - (time.monotonic() - began), 0))
 
@@ -143,6 +144,10 @@ class Crowd:
         task = asyncio.ensure_future(work)
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
+
+    def acknowledged(self) -> int:
+        """Messages of all customers."""
+        return sum(len(customer.acknowledged) for customer in self.customers)
 
     def unanswered(self) -> list[tuple[Customer, int]]:
         """Who waits for the answer to which message."""

@@ -7,12 +7,13 @@ import contextlib
 import random
 import resource
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.soak.customers import Crowd
+from tests.soak.customers import PATIENCE, Crowd
 from tests.soak.ledger import Ledger, Waiting, percentile, reckon
 from tests.soak.platforms import Platforms
 from tests.soak.processes import Mortal, Service, service
@@ -29,6 +30,7 @@ class Plan:
     per_second: float = 16.0  # messages of all customers
     kills: int = 5
     minutes: float = 2.0  # of kills at most
+    wave: float = 0.0  # seconds that customers do not wait for answers meanwhile, and are then answered; 0: they wait
     drops: int = 30  # sends whose answer is dropped, on Messenger
     unheard: int = 3  # and on Telegram
     storm: float = 3.0  # seconds of each half of a round: without one chat refused, and with
@@ -41,6 +43,7 @@ TELEGRAM = 0.25  # of the messages: its pace is 30 a second over all chats, and 
 BEARABLE = 0.6  # of what the machine can do: beyond it every answer waits for others
 LIVES = {"bot": (0.3, 5.0), "engine": (1.0, 6.0), "redis": (4.0, 11.0), "sql": (20.0, 60.0)}
 CALM, OLD = 45.0, 3.0  # seconds: how long that may take, and what was held up
+EBB = 300.0  # seconds: after a wave
 SETTLE = 150.0  # seconds until everybody is answered: two leases, an echo's wait, and a slow machine
 
 
@@ -115,12 +118,15 @@ async def _kills(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say
     one_engine = asyncio.Lock()  # with both away customers are told so, and given to people
     enough = asyncio.Event()
     asyncio.get_running_loop().call_later(plan.minutes * 60, enough.set)
+    high = asyncio.Event()  # the kills belong to the waves
+    high.set()
 
     async def lives(kind: str, mortal: Mortal, lock: asyncio.Lock) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(enough.wait(), random.uniform(*LIVES[kind]))
             async with lock:
+                await high.wait()
                 if enough.is_set():
                     return
                 await mortal.kill()
@@ -139,7 +145,25 @@ async def _kills(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger, say
     async with asyncio.TaskGroup() as group:
         for kind, mortal, lock in mortals:
             group.create_task(lives(kind, mortal, lock))
+        if plan.wave:
+            group.create_task(_waves(plan, crowd, ledger, high, enough))
     ledger.killing = time.monotonic() - began, len(crowd.platforms.record) - before
+
+
+async def _waves(plan: Plan, crowd: Crowd, ledger: Ledger, high: asyncio.Event, enough: asyncio.Event) -> None:
+    """Customers write at their pace for a while, answered or not; then they are answered, and nobody is killed."""
+    while not enough.is_set():
+        high.set()
+        crowd.patience = sys.maxsize
+        began, before = time.monotonic(), crowd.acknowledged()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(enough.wait(), plan.wave)
+        ledger.waves.append((time.monotonic() - began, crowd.acknowledged() - before))
+        high.clear()
+        crowd.patience = 0
+        await _calm(crowd, EBB)
+    high.set()
+    crowd.patience = PATIENCE
 
 
 async def _servers(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger) -> None:
@@ -221,9 +245,9 @@ async def _answered(crowd: Crowd, before: float, patience: float) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def _calm(crowd: Crowd) -> None:
+async def _calm(crowd: Crowd, most: float = CALM) -> None:
     """Wait, not for ever, until what earlier scenes held up is answered: it would be taken for slowness."""
-    end = time.monotonic() + CALM
+    end = time.monotonic() + most
     while time.monotonic() < end:
         if all(time.monotonic() - customer.sent[number] < OLD for customer, number in crowd.unanswered()):
             return
