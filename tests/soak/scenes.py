@@ -43,7 +43,7 @@ TELEGRAM = 0.25  # of the messages: its pace is 30 a second over all chats, and 
 BEARABLE = 0.6  # of what the machine can do: beyond it every answer waits for others
 LIVES = {"bot": (0.3, 5.0), "engine": (1.0, 6.0), "redis": (4.0, 11.0), "sql": (20.0, 60.0)}
 CALM, OLD = 45.0, 3.0  # seconds: how long that may take, and what was held up
-EBB = 300.0  # seconds: after a wave
+EBB, DOUBTFUL = 300.0, 0.1  # seconds after a wave, and the share of the customers who may still wait then
 SETTLE = 150.0  # seconds until everybody is answered: two leases, an echo's wait, and a slow machine
 
 
@@ -161,7 +161,7 @@ async def _waves(plan: Plan, crowd: Crowd, ledger: Ledger, high: asyncio.Event, 
         ledger.waves.append((time.monotonic() - began, crowd.acknowledged() - before))
         high.clear()
         crowd.patience = 0
-        await _calm(crowd, EBB)
+        await _calm(crowd, EBB, but=DOUBTFUL)
     high.set()
     crowd.patience = PATIENCE
 
@@ -245,11 +245,15 @@ async def _answered(crowd: Crowd, before: float, patience: float) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def _calm(crowd: Crowd, most: float = CALM) -> None:
-    """Wait, not for ever, until what earlier scenes held up is answered: it would be taken for slowness."""
+async def _calm(crowd: Crowd, most: float = CALM, *, but: float = 0.0) -> None:
+    """Wait, not for ever, until what earlier scenes held up is answered: it would be taken for slowness.
+
+    `but`: a share of the customers, such as those whose message a kill left in doubt for minutes.
+    """
     end = time.monotonic() + most
     while time.monotonic() < end:
-        if all(time.monotonic() - customer.sent[number] < OLD for customer, number in crowd.unanswered()):
+        held_up = {one.chat for one, number in crowd.unanswered() if time.monotonic() - one.sent[number] >= OLD}
+        if len(held_up) <= but * len(crowd.customers):
             return
         await asyncio.sleep(0.2)
 
