@@ -33,7 +33,7 @@ LEADS = OVERSEERS
 LEADS_AND_EDITORS = OVERSEERS | {EDITOR}
 ADMINS = frozenset({ADMIN})
 
-quietly = partial(action, touch=False)  # what a page sends by itself is no use of the desk
+quietly = partial(action, touch=False)  # what a page sends by itself keeps no session alive
 
 DOORS: tuple[Door, ...] = (
     Door("GET", "", page, pages.lists, EVERYONE),

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bot.desk.access import may_see
-from bot.desk.look import TOUCH, Look, wants_json, whole
+from bot.desk.look import Look, wants_json, whole
 from bot.store import agents, audit, conversations, presence
 
 LONGEST = 86_400  # seconds: a page says how long nobody moved, and may say anything
@@ -26,8 +26,6 @@ async def here(look: Look) -> web.StreamResponse:
     def work(connection: Connection) -> None:
         # always in the store: it decides who is given a customer
         presence.here(connection, id_, used_at=used_at, now=now)
-        if used_at - look.me.seen_at > TOUCH:  # here, where nobody waits for it
-            agents.touch_session(connection, look.token, used_at)
         if shown and not kept and conversations.get(connection, shown):
             presence.looks(connection, shown, id_, typing=typing, now=now)
 

@@ -279,5 +279,6 @@ async def _look(request: web.Request, *, touch: bool) -> Look | None:
         def work(connection: Connection) -> None:
             agents.touch_session(connection, token, now)
 
+        # a power cut may undo it: the session then ends a moment sooner
         await desk.way.db.write(work, durable=False)
     return Look(desk, request, me, token, {})
