@@ -14,8 +14,7 @@ from editors.wiring import check_actions, check_files, check_read, check_stories
 
 CHECKS = (
     check_files, check_keys, check_topics, check_examples, check_answers, check_stories, check_read,
-    check_contradictions, check_actions, check_desk_names,
-    check_service_texts,
+    check_contradictions, check_actions, check_desk_names, check_service_texts,
 )  # fmt: skip
 
 

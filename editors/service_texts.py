@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import yaml
-
 from editors.answers import VARIABLE
 from editors.content import LANGUAGES, Content, Source
 from editors.sentences import Mistake
@@ -21,20 +19,12 @@ def check_service_texts(content: Content) -> Iterator[Mistake]:
     texts: dict[str, dict[Path, str]] = {}
     sources: dict[str, Source] = {}
     for language in LANGUAGES:
-        path = content.root / FOLDER / f"{language}.yml"
-        name = f"{FOLDER}/{language}.yml"
-        if not path.exists():
+        found = _read(content, FOLDER, language)
+        if not isinstance(found, Source):
+            yield from [found] if found else []
             return
-        try:
-            text = path.read_text(encoding="utf-8")
-            sources[language] = Source(name, read(text))
-        except UnicodeDecodeError:
-            yield Mistake(name, 0, "not_utf8")
-            return
-        except Unreadable as error:
-            yield explained(name, text, error)
-            return
-        texts[language] = dict(_flat(sources[language].data, ()))
+        sources[language] = found
+        texts[language] = dict(_flat(found.data, ()))
     for language, other in (("it", "en"), ("en", "it")):
         for key in texts[other].keys() - texts[language].keys():
             yield sources[other].mistake("service_text_missing", *key, key=".".join(map(str, key)), lacking=language)
@@ -50,15 +40,29 @@ def check_service_texts(content: Content) -> Iterator[Mistake]:
 
 def check_desk_names(content: Content) -> Iterator[Mistake]:
     """Whoever takes over reads what it is about in their own language, not the name of a file."""
+    typed = {example.intent for example in content.examples} & set(content.intents)
     for language in LANGUAGES:
-        file = content.root / DESK / f"{language}.yml"
-        if file.exists():
-            named = yaml.safe_load(file.read_text(encoding="utf-8"))["topic"]
-            typed = {example.intent for example in content.examples} & set(content.intents)
-            for intent in sorted(typed - set(named)):
-                source, line = content.intents[intent]
-                values = {"intent": intent, "file": f"{DESK}/{language}.yml"}
-                yield Mistake(source.name, line, "no_desk_name", values)
+        found = _read(content, DESK, language)
+        if not isinstance(found, Source):
+            yield from [found] if found else []
+            continue
+        for intent in sorted(typed - set(found.data.get("topic") or ())):
+            source, line = content.intents[intent]
+            yield Mistake(source.name, line, "no_desk_name", {"intent": intent, "file": found.name})
+
+
+def _read(content: Content, folder: str, language: str) -> Source | Mistake | None:
+    """A language's file, or why it cannot be read; None where there is none."""
+    path, name = content.root / folder / f"{language}.yml", f"{folder}/{language}.yml"
+    if not path.exists():
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        return Source(name, read(text))
+    except UnicodeDecodeError:
+        return Mistake(name, 0, "not_utf8")
+    except Unreadable as error:
+        return explained(name, text, error)
 
 
 def _flat(tree: dict[str, object], path: Path) -> Iterator[tuple[Path, str]]:

@@ -258,6 +258,8 @@ MISTAKES: dict[str, tuple[Make, str, str, str]] = {
                                        "“buonasera” is missing in bot/texts/en.yml"),
     "a service text without its facts": (replaced("bot/texts/it.yml", "{name} ti lascia", "Ti lascio"),
                                          "bot/texts/it.yml", "Ti lascio", "lacks {name}"),
+    "a slip in the desk's texts": (replaced("bot/desk/texts/it.yml", "  greet:", "\tgreet:"), "bot/desk/texts/it.yml",
+                                   "\tgreet:", "begins with a tab"),
     "a topic without a name at the desk": (replaced("bot/desk/texts/en.yml", "topic:\n  greet:", "topic:\n  grin:"),
                                            TALK, "  - greet",
                                            "name in bot/desk/texts/en.yml, under `topic:`"),

@@ -141,9 +141,11 @@ def before_each(db: Database, look: Callable[[Any, str, Any], None]) -> Iterator
 
     for engine in {db.engine, db.single}:
         event.listen(engine, "before_cursor_execute", seen)
-    yield
-    for engine in {db.engine, db.single}:
-        event.remove(engine, "before_cursor_execute", seen)
+    try:
+        yield
+    finally:
+        for engine in {db.engine, db.single}:
+            event.remove(engine, "before_cursor_execute", seen)
 
 
 async def test_the_desk_reads_no_table_that_grows_from_end_to_end(db: Database) -> None:
