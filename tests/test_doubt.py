@@ -122,6 +122,18 @@ async def test_what_did_not_arrive_is_sent_again_without_a_mark(doubt: Doubt) ->
     assert doubt.platform.texts() == ["risposta a 17"] and doubt.platform.asked == []
 
 
+async def test_what_others_were_sent_later_tells_as_well(doubt: Doubt) -> None:
+    await doubt.asks(dies="before")
+    waits = doubt.message(OTHER)  # written before the call, read after it
+    doubt.flow.engine.script = [turn("risposta a 18", intent="greet")]
+    await doubt.flow.receives(waits)
+    doubt.flow.clock.passes(seconds=3)
+    await doubt.flow.answers(OTHER)
+    await doubt.passes(3)
+    assert await doubt.rows() == [("sent", False), ("sent", False)]
+    assert doubt.platform.texts() == ["risposta a 17"] and doubt.platform.texts(OTHER) == ["risposta a 18"]
+
+
 async def test_where_nothing_later_is_known_it_is_marked(doubt: Doubt) -> None:
     await doubt.asks(dies="before")
     await doubt.passes(15)

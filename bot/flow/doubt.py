@@ -8,9 +8,9 @@ write. Nothing else goes out to that chat meanwhile, and asking changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -131,21 +131,17 @@ def _known(connection: Connection, row: Row[Any], numbering: Numbering) -> Numbe
     called = (row.called_at or row.created_at) - SKEW
     came = store.received(connection, row.channel, called)
     heard = [(number, one) for one in came if (number := numbering.number(one.payload)) is not None]
-    went = store.sent(connection, row.channel, called)
-    said = [(int(one.platform_id), one.sent_at) for one in went if one.platform_id and one.platform_id.isdigit()]
+    went = [one for one in store.sent(connection, row.channel, called) if (one.platform_id or "").isdigit()]
+    said = [(int(one.platform_id), one) for one in went]
     own = [int(name) for name in store.of_chat(connection, row.conversation_id) if name.isdigit()]
     before = [number for number, one in heard if one.received_at < called]
-    before += [number for number, at in said if at < called]
+    before += [number for number, one in said if one.sent_at < called]
     highest = max(before, default=None)
+    later = [number for number, one in heard if one.at > row.doubt_since + SKEW]  # by the platform's clock
+    later += [number for number, one in said if one.called_at and one.called_at > row.doubt_since + SKEW]
     return Numbers(
-        known=frozenset([*(number for number, _ in heard), *(number for number, _ in said), *own]),
+        known=frozenset([*(number for number, _ in (*heard, *said)), *own]),
         before=highest,
-        after=_after([(number, one.at) for number, one in heard], row.doubt_since + SKEW, highest),
+        after=min((number for number in later if number > (highest or 0)), default=None),
         heard=max((number for number, one in heard if one.chat == row.chat), default=0),
     )
-
-
-def _after(heard: Collection[tuple[int, datetime]], moment: datetime, before: int | None) -> int | None:
-    """The lowest number that the platform gave after that moment, by its own clock."""
-    later = [number for number, at in heard if at > moment and number > (before or 0)]
-    return min(later, default=None)

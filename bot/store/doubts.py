@@ -14,7 +14,7 @@ from bot.store.conversations import tell
 from bot.store.outgoing import open_rows
 from bot.store.tables import conversations, events, messages, outgoing
 
-WINDOW = 5_000  # of the newest rows: what is older says nothing about a call of a moment ago
+WINDOW = 20_000  # of the newest rows: two minutes of a hundred messages a second, and their echoes
 BEFORE = 50  # of these, from before the call
 CHAT = 50  # of the chat's own messages
 
@@ -42,9 +42,9 @@ def received(connection: Connection, channel: str, at: datetime) -> list[Row[Any
 
 
 def sent(connection: Connection, channel: str, at: datetime) -> list[Row[Any]]:
-    """What was sent since `at`, and a little of what was before: `platform_id`, `sent_at`."""
+    """What was sent since `at`, and a little of what was before: `platform_id`, `called_at`, `sent_at`."""
     query = (
-        select(outgoing.c.platform_id, outgoing.c.sent_at)
+        select(outgoing.c.platform_id, outgoing.c.called_at, outgoing.c.sent_at)
         .join(conversations, conversations.c.id == outgoing.c.conversation_id)
         .where(conversations.c.channel == channel, outgoing.c.state == Sending.SENT, _newest(outgoing))
     )
