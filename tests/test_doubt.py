@@ -122,6 +122,21 @@ async def test_what_did_not_arrive_is_sent_again_without_a_mark(doubt: Doubt) ->
     assert doubt.platform.texts() == ["risposta a 17"] and doubt.platform.asked == []
 
 
+@pytest.mark.parametrize("dies", ["after", "before"])
+async def test_of_a_new_bot_all_numbers_are_asked_for(doubt: Doubt, dies: str) -> None:
+    doubt.platform.row = itertools.count(1)
+    doubt.flow.engine.script = [turn("risposta a 17", intent="greet")]
+    await doubt.flow.receives(doubt.message())
+    await doubt.flow.answers()  # so soon that no number is surely from before the call
+    doubt.platform.dies = dies
+    await doubt.flow.delivers()
+    doubt.flow.clock.passes(seconds=4)
+    await doubt.flow.receives(doubt.message(OTHER))
+    await doubt.passes(2)
+    assert (await doubt.rows())[0] == ("sent", False)
+    assert doubt.platform.texts() == ["risposta a 17"]
+
+
 async def test_what_others_were_sent_later_tells_as_well(doubt: Doubt) -> None:
     await doubt.asks(dies="before")
     waits = doubt.message(OTHER)  # written before the call, read after it

@@ -22,6 +22,7 @@ from bot.flow.deliver import TRIES
 from bot.flow.way import Way
 from bot.model.errors import SendError
 from bot.model.messages import ConversationKey
+from bot.model.states import Author
 from bot.store import doubts as store
 
 log = logging.getLogger(__name__)
@@ -131,17 +132,22 @@ def _known(connection: Connection, row: Row[Any], numbering: Numbering) -> Numbe
     called = (row.called_at or row.created_at) - SKEW
     came = store.received(connection, row.channel, called)
     heard = [(number, one) for one in came if (number := numbering.number(one.payload)) is not None]
-    went = [one for one in store.sent(connection, row.channel, called) if (one.platform_id or "").isdigit()]
-    said = [(int(one.platform_id), one) for one in went]
-    own = [int(name) for name in store.of_chat(connection, row.conversation_id) if name.isdigit()]
+    said = [(int(one.platform_id), one) for one in store.sent(connection, row.channel, called) if _counted(one)]
+    own = [(int(one.platform_id), one) for one in store.of_chat(connection, row.conversation_id) if _counted(one)]
     before = [number for number, one in heard if one.received_at < called]
     before += [number for number, one in said if one.sent_at < called]
+    # What is answered was there before the answer. What we said earlier may have been sent later, by a second try.
+    before += [number for number, one in own if one.author == Author.CUSTOMER and one.id < row.message_id]
     highest = max(before, default=None)
     later = [number for number, one in heard if one.at > row.doubt_since + SKEW]  # by the platform's clock
     later += [number for number, one in said if one.called_at and one.called_at > row.doubt_since + SKEW]
     return Numbers(
-        known=frozenset([*(number for number, _ in (*heard, *said)), *own]),
+        known=frozenset(number for number, _ in (*heard, *said, *own)),
         before=highest,
         after=min((number for number in later if number > (highest or 0)), default=None),
         heard=max((number for number, one in heard if one.chat == row.chat), default=0),
     )
+
+
+def _counted(one: Row[Any]) -> bool:
+    return bool(one.platform_id) and one.platform_id.isdigit()

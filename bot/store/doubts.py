@@ -52,15 +52,15 @@ def sent(connection: Connection, channel: str, at: datetime) -> list[Row[Any]]:
     return [*connection.execute(query.where(outgoing.c.sent_at >= at)), *connection.execute(before)]
 
 
-def of_chat(connection: Connection, conversation_id: int) -> list[str]:
-    """The platform's ids of the chat's last messages, whoever wrote them."""
+def of_chat(connection: Connection, conversation_id: int) -> list[Row[Any]]:
+    """The chat's last messages, whoever wrote them: `id`, `author`, `platform_id`."""
     query = (
-        select(messages.c.platform_id)
+        select(messages.c.id, messages.c.author, messages.c.platform_id)
         .where(messages.c.conversation_id == conversation_id)
         .order_by(messages.c.id.desc())
         .limit(CHAT)
     )
-    return [name for name in connection.execute(query).scalars() if name]
+    return list(connection.execute(query))
 
 
 def arrived(connection: Connection, row: Row[Any], platform_id: str, now: datetime) -> bool:
