@@ -169,6 +169,8 @@ async def _waves(plan: Plan, crowd: Crowd, ledger: Ledger, high: asyncio.Event, 
 async def _servers(plan: Plan, running: Service, crowd: Crowd, ledger: Ledger) -> None:
     """Each server away for a while, and how long after its return new customers are answered."""
     await _calm(crowd)  # what the kills held up would be answered before them
+    if plan.wave:
+        await _bearable(plan, crowd)  # of the waves' pace every answer waits for others, whatever server is away
     if running.redis:
         running.redis.flush()
         await running.redis.kill()
@@ -228,6 +230,7 @@ async def _storm(plan: Plan, crowd: Crowd, ledger: Ledger) -> None:
 
 async def _bearable(plan: Plan, crowd: Crowd) -> None:
     """Let everybody write at the pace that leaves the machine some air."""
+    crowd.pause = Crowd.pause
     before, began = len(crowd.platforms.record), time.monotonic()
     await asyncio.sleep(plan.storm)
     reached = (len(crowd.platforms.record) - before) / (time.monotonic() - began)
