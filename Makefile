@@ -56,8 +56,8 @@ bench-nlu: setup-dev  ## how well it understands, beside its peers: docs/benchma
 	@$(PY) -m bench_nlu $(if $(DATA),--data $(DATA)) $(if $(AGAIN),--again)
 
 soak: setup-dev  ## kill, stop and cut off everything under load; DATABASE, KILLS, MINUTES, PER_SECOND, WAVE, DROPS, WRITE=1 for docs/soak.md
-	@$(PY) -m tests.soak --database $(or $(DATABASE),both) --kills $(or $(KILLS),200) --minutes $(or $(MINUTES),9) \
-	  --per-second $(or $(PER_SECOND),100) --wave $(or $(WAVE),0) --drops $(or $(DROPS),1000) $(if $(WRITE),--write)
+	@$(PY) -m tests.soak --database $(or $(DATABASE),both) --kills $(or $(KILLS),200) --minutes $(or $(MINUTES),20) \
+	  --per-second $(or $(PER_SECOND),125) --wave $(or $(WAVE),30) --drops $(or $(DROPS),1000) $(if $(WRITE),--write)
 
 lock: setup-dev  ## renew requirements/*.txt from requirements/*.in; UPGRADE=1 also takes newer releases of what is locked
 	@$(PY) scripts/lock.py

@@ -1,4 +1,4 @@
-"""The long form: `python -m tests.soak --kills 200 --minutes 9`; prints the ledger, writes docs/soak.md when asked."""
+"""The long form: `python -m tests.soak --kills 200 --minutes 20`; prints the ledger, writes docs/soak.md when asked."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "soak.md"
 HEAD = """# Soak
 
 Written by `make soak WRITE=1`; what it does to the service is told in
-[operations.md](operations.md#when-you-changed-the-code). Customers of both platforms write numbers without a pause; the
-platforms' record says what reached whom. The engines are light stand-ins that speak the turn protocol: everything else
-is real.
+[operations.md](operations.md#when-you-changed-the-code). Customers of both platforms write numbers; the platforms'
+record says what reached whom. In waves they write for half a minute at more than a hundred messages a second, answered
+or not, while processes are killed, and are answered between the waves; servers are then taken away, and a chat refused,
+at a pace that the machine bears. Without waves they write without a pause, and wait where too much is unanswered. The
+engines are light stand-ins that speak the turn protocol: everything else is real.
 
 A bot that is killed while a call to Telegram is under way leaves a row of which nobody knows whether it arrived.
 Telegram numbers a bot's messages in one row, and says for each number whether a chat has it: so the numbers that nobody
@@ -74,9 +76,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--database", choices=("postgresql", "sqlite", "both"), default="both")
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=9.0, help="of kills at most, for each database")
-    parser.add_argument("--per-second", type=float, default=100.0, help="messages of all customers")
-    parser.add_argument("--wave", type=float, default=0.0, help="seconds of writing, answered or not; 0: they wait")
+    parser.add_argument("--minutes", type=float, default=20.0, help="of kills at most, for each database")
+    parser.add_argument("--per-second", type=float, default=125.0, help="messages of all customers")
+    parser.add_argument("--wave", type=float, default=30.0, help="seconds of writing, answered or not; 0: they wait")
     parser.add_argument("--drops", type=int, default=1000, help="answers of the platform that never come")
     parser.add_argument("--rounds", type=int, default=6, help="of the storm: 20 s each")
     parser.add_argument("--write", action="store_true", help="write docs/soak.md")
