@@ -1,4 +1,4 @@
-"""The command line: python -m bot run | check | doctor | replay | engine | backup | restore | move | agent | …
+"""The command line: python -m bot run | check | doctor | replay | engine | backup | restore | move | customer | …
 
 Exit codes: 0 done, 1 could not start, 2 wrong settings or arguments.
 """
@@ -19,7 +19,7 @@ from bot.app import ROLES, App
 from bot.commands import once
 from bot.environment import environment
 from bot.logs import log_to_stderr
-from bot.operations.commands import add_engine_commands
+from bot.operations.commands import add_customer_commands, add_engine_commands
 from bot.settings import BadSettings, Settings, read_settings
 from bot.web import StartFailed
 
@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     move = commands.add_parser("move", help="everything into another, empty database; stop the bot first")
     move.add_argument("--to", required=True, metavar="URL", help="postgresql://user@host/name, password in PGPASSWORD")
     add_engine_commands(commands)
+    add_customer_commands(commands)
     agent = commands.add_parser("agent", help="people at the desk").add_subparsers(dest="verb", required=True)
     agent.add_parser("list", help="who there is")
     add = agent.add_parser("add", help="a new person; prints the password")

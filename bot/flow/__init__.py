@@ -29,6 +29,7 @@
     flow/lost.py         lost_answers                     an answer that failed for good brings a person
     flow/teams.py        take_in, change                  the teams in force, from their file or a lead's hand
     flow/hours.py        moved                            what is under way, counted by other opening hours
+    flow/privacy.py      copy, erase                      a customer's own data, when they ask for it
     flow/sweep.py        sweep                            what time does
 
 A turn is one transaction: the event is done, the messages, the dialogue's state and the rows to send are

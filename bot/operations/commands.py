@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from bot.between.link import Link
 from bot.flow.way import Way
 from bot.operations import check, doctor, engines
 from bot.operations.copies import CopyFailed, backup, restore
+from bot.operations.customer import customer
 from bot.operations.move import move
 from bot.operations.replay import replay
 from bot.pair import ChildrenSettings
@@ -17,7 +19,7 @@ from bot.store import audit
 
 
 async def operate(way: Way, options: argparse.Namespace, link: Link | None = None) -> str:
-    """Run check, doctor, replay, backup, restore or move; what is wrong, "" when all is well.
+    """Run check, doctor, replay, backup, restore, move or customer; what is wrong, "" when all is well.
 
     `link`: to Redis, where one is configured.
     """
@@ -31,6 +33,8 @@ async def operate(way: Way, options: argparse.Namespace, link: Link | None = Non
             return "\n".join(filter(None, problems))
         if options.command == "move":
             return await _move(way, options)
+        if options.command == "customer":
+            return await customer(way, options)
         return await _copy(way, options)
     finally:
         for channel in way.channels.values():
@@ -78,6 +82,18 @@ async def _move(way: Way, options: argparse.Namespace) -> str:
     print("\n".join(f"{one.rows:>10} {name:20} {one.digest[:16]}" for name, one in sorted(moved.items())))
     print("Every row was read back and compared. Now set DATABASE_URL to the new address, and start the bot.")
     return ""
+
+
+def add_customer_commands(commands: Any) -> None:
+    """`customer …` on the command line; `commands` are argparse's subparsers."""
+    parser = commands.add_parser("customer", help="a customer's own data, as they may ask for it")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    copy = verbs.add_parser("copy", help="all that is kept about the customer of a case, as JSON")
+    copy.add_argument("--to", type=Path, metavar="FILE", help="a new file, for its owner alone; else it is printed")
+    erase = verbs.add_parser("erase", help="all of it goes, for good; asks before it does")
+    erase.add_argument("--yes", action="store_true", help="do not ask")
+    for verb in (copy, erase):
+        verb.add_argument("case", help="the number of one of their cases: C-ACDEF")
 
 
 def add_engine_commands(commands: Any) -> None:

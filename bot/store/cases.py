@@ -78,6 +78,12 @@ def get(connection: Connection, case_id: int) -> Row[Any]:
     return connection.execute(_GET, {"its_id": case_id}).one()
 
 
+def by_number(connection: Connection, number: str) -> Row[Any] | None:
+    """The case that people call by this number, as they write it."""
+    bare = number.strip().upper().removeprefix("C-")
+    return connection.execute(select(cases).where(cases.c.number == f"C-{bare}")).first()
+
+
 def change(connection: Connection, case_id: int, **values: Any) -> None:
     """Set columns of a case."""
     connection.execute(_CHANGE, {"its_id": case_id, **values})
