@@ -11,7 +11,7 @@ from bot.desk.words import Words
 #: Kinds of the audit that a filter offers, in the order of a day's work, then people.
 KINDS = (
     *("look", "file", "take", "reply", "note", "pass", "ask", "helped", "queue", "mark", "back", "close", "retry"),
-    *("promise_kept", "promise_later", "promise_withdrawn", "pause", "resume"),
+    *("promise_kept", "promise_later", "promise_withdrawn", "copy", "erase", "pause", "resume"),
     *("sign_in", "sign_in_failed", "sign_out", "password_wrong"),
     *("teams", "skills", "person_add", "role", "person_out", "person_in", "name", "picture", "password"),
     *("export", "backup", "restore"),

@@ -20,6 +20,7 @@ from bot.model.states import Outcome, Status
 from bot.model.windows import notice
 from bot.store import cases, inbox, windows
 from bot.store import lists as lists_
+from bot.store.erasure import is_erased
 
 _OPEN = (Status.WAITING, Status.AGENT)
 LONGEST_QUERY = 80  # characters
@@ -175,11 +176,15 @@ def _open_view(look: Look, data: dict[str, Any]) -> dict[str, Any]:
         "personas": bool(channel and channel.abilities.personas),
         "outcomes": OUTCOMES,
         "images": shown_images(data["thread"]),
+        "may_erase": look.me.role in OVERSEERS,
+        "erased": is_erased(opened),
     }
 
 
 def _mode(look: Look, opened: Row[Any], *, off: bool) -> str:
     """What this person can do here: it decides which controls are shown."""
+    if is_erased(opened):
+        return "erased"
     if off:
         return "off"
     if opened.status == Status.AGENT:
