@@ -199,6 +199,19 @@ async def test_nothing_of_the_customer_is_left_in_any_table(flow: World) -> None
     assert [(row.author, row.text) for row in gone["messages"]] == [("system", GONE)]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_nor_in_the_file(flow: World) -> None:
+    """SQLite's own: what is deleted stays in the file unless it is overwritten."""
+    await lived(flow, **ROSA)
+    assert await erased(flow) == []
+    file = flow.db.engine.url.database
+    assert file
+    with flow.db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+    held = Path(file).read_bytes().lower()
+    assert [word for word in WORDS if word.encode() in held] == []
+
+
 async def test_every_column_that_may_hold_words_is_emptied(flow: World) -> None:
     """A column that is added later holds a word here, until it is emptied or named as a code of ours."""
     await lived(flow, **ROSA)
