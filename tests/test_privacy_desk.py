@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from bot.store import audit, cases
 from bot.store.tables import audit as audit_table
-from tests.desk_support import DeskWorld, Visitor
+from tests.desk_support import AS_SCRIPT, DeskWorld, Visitor
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -94,6 +94,9 @@ async def test_once_confirmed_it_is_gone_and_everything_still_opens(desk: DeskWo
     opened = await lea.opens(path)
     assert opened.status == 200 and "sono stati cancellati" in opened.text
     assert f'action="{path}/note"' not in opened.text
+    written = {"text": "Rosa Altieri ha chiamato", "once": "form:1"}
+    refused = await lea.posts(f"{path}/note", written, **AS_SCRIPT)
+    assert "cambiata" in refused.text, "from a page that was open before"
     assert (await lea.opens(f"{path}/copy")).status == 404
     assert (await lea.opens("/desk/c/99/erase")).status == 404
     for rest in ("", "?tab=all", "?q=altieri", "/lead", "/audit", "/promises", "/audit.csv", f"/c/{conversation}"):

@@ -31,6 +31,7 @@ from bot.model.replies import Reply
 from bot.model.roles import OVERSEERS
 from bot.model.states import Author, Outcome, Status
 from bot.store import agents, audit, conversations, inbox, lists, outgoing
+from bot.store.erasure import is_erased
 
 #: What a move did, for the audit (audit.add's keywords): codes and numbers, never words; None: nothing to do.
 Done = Mapping[str, Any] | None
@@ -246,6 +247,8 @@ async def _do(look: Look, work: Callable[[Connection, Row[Any]], Done]) -> web.S
             raise Refused("no such conversation")
         if opened.channel not in look.way.channels:
             raise Refused("channel off")
+        if is_erased(opened):  # a page that was open before: its words would be the only ones that are left
+            raise Refused("erased")
         details = work(connection, opened)
         if details is not None:
             kind = look.request.path.rpartition("/")[2]
