@@ -43,7 +43,7 @@ def main() -> None:
 
 def crossed(
     texts: list[str], topics: list[str], background: list[str], aside: dict[str, list[str]], folder: Path,
-    options: dict[str, float],
+    options: dict[str, Any],
 ) -> dict[str, Any]:
     """See above. Needs at least two topics."""
     taught, labels = [*texts, *background], [*topics, *[BACKGROUND] * len(background)]

@@ -26,7 +26,7 @@ PYTHON = HOME / ".venv-engine" / "bin" / "python"
 #: What an answer depends on, besides the examples.
 CODE = (
     "editors/crossed.py", "engine/encoder.py", "engine/spelling.py", "engine/intents.py", "engine/equations.py",
-    "engine/calibration.py", "engine/understanding.py", "requirements/engine.txt",
+    "engine/calibration.py", "engine/manners.py", "engine/understanding.py", "requirements/engine.txt",
 )  # fmt: skip
 #: What says how the classifier abstains, in config.yml; its own values are in engine/calibration.py.
 CLASSIFIER = "engine.classifier.TopicClassifier"
@@ -117,8 +117,8 @@ def understand(content: Content) -> Understanding:
     )
 
 
-def options(config: Path) -> dict[str, float]:
-    """What config.yml says to the classifier about refusing and asking; {} where it is content with its own values."""
+def options(config: Path) -> dict[str, Any]:
+    """What config.yml says to the classifier; {} where it is content with its own values."""
     pipeline = yaml.safe_load(config.read_text(encoding="utf-8"))["pipeline"]
     said: dict[str, Any] = next((component for component in pipeline if component["name"] == CLASSIFIER), {})
     return {name: value for name, value in said.items() if name != "name"}

@@ -29,7 +29,7 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from engine import calibration, equations, intents, spelling, understanding
+from engine import calibration, equations, intents, manners, spelling, understanding
 from engine.calibration import OPTIONS
 from engine.encoder import encode, encoder_id
 from engine.featurizer import SentenceFeaturizer
@@ -57,14 +57,16 @@ class TopicClassifier(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """Shares of good questions, measured in cross-validation; no threshold is ever written by hand."""
-        return dict(OPTIONS)
+        """Shares of good questions, measured in cross-validation (no threshold is ever written by hand); `polite`: the
+        topics that are answered only when nothing else is said; `answers`: those that are no question, as yes and no.
+        """
+        return {**OPTIONS, "polite": [], "answers": []}
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str:
         """A model learned on other vectors is worth nothing, nor one that other code learned."""
         code = hashlib.sha256()
-        for part in (intents, equations, spelling, calibration, understanding):
+        for part in (intents, equations, spelling, calibration, manners, understanding):
             code.update(Path(str(part.__file__)).read_bytes())
         return f"{encoder_id()} {code.hexdigest()}"
 
@@ -101,7 +103,10 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         texts = [each.get(TEXT) for each in examples]
         vectors = np.vstack([_vector(each) for each in examples])
         labels = [each.get(INTENT) for each in examples]
-        self._model = Model.train(texts, vectors, labels, **{name: self._config[name] for name in OPTIONS})
+        if unknown := {*self._config["polite"], *self._config["answers"]} - set(labels):
+            logger.warning("config.yml names topics without examples: %s", ", ".join(sorted(unknown)))
+        settings = {name: self._config[name] for name in self.get_default_config()}
+        self._model = Model.train(texts, vectors, labels, **settings)
         logger.info("Learned %d topics from %d examples: %s", len(set(labels)), len(labels), self._model.limits)
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder)

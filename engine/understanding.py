@@ -13,11 +13,16 @@ import numpy as np
 from engine.calibration import Limits, calibrated, learn, scores
 from engine.encoder import bare, encode
 from engine.intents import Opinion, Topics, fit, sampled, spoken, topics_of
+from engine.manners import Manners, spelled
 from engine.spelling import Spelling
 
 #: So many sentences tell the limits as well as all would.
 TOLD = 3000
 SURE, CLOSE, UNSURE = "sure", "close", "unsure"
+#: So many words beside a greeting that nobody understands are a question: a greeting would be no answer to it.
+A_QUESTION = 3
+#: What is said beside a greeting must be known so much as well as the whole is. Chosen on sentences held out.
+AS_WELL = 0.6
 #: A file of numbers and a file of words, so that loading a model can run no code of a stranger.
 NUMBERS, WORDS = "intents.npz", "intents.json"
 
@@ -33,30 +38,61 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Model:
-    """Topics and the limits learned for them."""
+    """Topics, the limits learned for them, and which of them are no more than manners."""
 
     topics: Topics
     limits: Limits
+    manners: Manners = Manners()
 
     @staticmethod
-    def train(texts: Sequence[str], vectors: Any, labels: Sequence[str], *, refused: float, asked: float) -> Model:
-        """Learn both; `vectors` of engine.encoder.encode, at least one text of a topic; shares as in learn."""
+    def train(
+        texts: Sequence[str], vectors: Any, labels: Sequence[str], *,
+        refused: float, asked: float, polite: Sequence[str] = (), answers: Sequence[str] = (),
+    ) -> Model:  # fmt: skip
+        """Learn all of it; `vectors` of engine.encoder.encode, at least one text of a topic; shares as in learn."""
         kept = sampled(labels)
         texts, labels = [texts[i] for i in kept], [labels[i] for i in kept]
-        return Model.with_opinion(texts, vectors[kept], labels, last=TOLD, refused=refused, asked=asked)[0]
+        return Model.with_opinion(
+            texts, vectors[kept], labels, last=TOLD, refused=refused, asked=asked, polite=polite, answers=answers
+        )[0]
 
     @staticmethod
     def with_opinion(
-        texts: Sequence[str], vectors: Any, labels: Sequence[str], *, last: int, refused: float, asked: float
-    ) -> tuple[Model, Opinion]:
+        texts: Sequence[str], vectors: Any, labels: Sequence[str], *,
+        last: int, refused: float, asked: float, polite: Sequence[str] = (), answers: Sequence[str] = (),
+    ) -> tuple[Model, Opinion]:  # fmt: skip
         """The same of all texts, and what the model says of each of the last ones when it has not seen that one."""
         named = encode([spoken(name) for name in topics_of(labels)])
         topics, unseen = fit(texts, vectors, labels, named, last=last)
-        return Model(topics, learn(unseen, topics.names, labels, refused=refused, asked=asked)), unseen
+        limits = learn(unseen, topics.names, labels, refused=refused, asked=asked)
+        return Model(topics, limits, Manners.learn(texts, labels, polite, answers)), unseen
 
     def judge(self, texts: Sequence[str], vectors: Any) -> list[Judgement]:
-        """What each text is about. Costs well under a millisecond a text."""
-        return self.judged(texts, self.topics.opinion(texts, vectors)) if len(texts) else []
+        """What each text is about. Costs well under a millisecond a text, and some more where somebody is polite."""
+        if not len(texts):
+            return []
+        found = self.judged(texts, self.topics.opinion(texts, vectors))
+        return [self._besides_manners(text, one) for text, one in zip(texts, found, strict=True)]
+
+    def _besides_manners(self, text: str, judged: Judgement) -> Judgement:
+        """Who says hello and asks something is answered what they ask, or that it is not understood."""
+        likely = [name for name, _ in judged.ranking[: 2 if judged.outcome == CLOSE else 1]]
+        polite = not self.manners.topics.isdisjoint(likely)
+        rest = self.manners.without(text, self._only_manners) if polite else self.manners.trimmed(text)
+        if rest in ("", text.strip()):
+            return judged
+        asked = self._alone(rest)
+        if asked.outcome == UNSURE:
+            return asked if polite and len(spelled(rest)) >= A_QUESTION else judged
+        known = judged.score * (AS_WELL if polite else 1)
+        return judged if asked.ranking[0][0] in self.manners.no_questions or asked.score < known else asked
+
+    def _only_manners(self, text: str) -> bool:
+        judged = self._alone(text)
+        return judged.outcome == SURE and judged.ranking[0][0] in self.manners.topics
+
+    def _alone(self, text: str) -> Judgement:
+        return self.judged([text], self.topics.opinion([text], encode([text])))[0]
 
     def judged(self, texts: Sequence[str], opinion: Opinion) -> list[Judgement]:
         """What follows from an opinion."""
@@ -79,7 +115,8 @@ class Model:
         topics = self.topics
         np.savez(folder / NUMBERS, shown=topics.shown, own=topics.own, meaning=topics.meaning,
                  spelling=topics.spelling, rarity=topics.views.rarity)
-        words = {"names": topics.names, "limits": asdict(self.limits), "views": topics.views.as_json()}
+        words = {"names": topics.names, "limits": asdict(self.limits), "views": topics.views.as_json(),
+                 "manners": {name: sorted(some) for name, some in asdict(self.manners).items()}}
         (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
     @staticmethod
@@ -89,4 +126,5 @@ class Model:
         with np.load(folder / NUMBERS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         views = Spelling.restore(words["views"], arrays.pop("rarity"))
-        return Model(Topics(tuple(words["names"]), views=views, **arrays), Limits(**words["limits"]))
+        manners = Manners(**{name: frozenset(some) for name, some in words["manners"].items()})
+        return Model(Topics(tuple(words["names"]), views=views, **arrays), Limits(**words["limits"]), manners)

@@ -29,6 +29,11 @@ from engine.featurizer import SentenceFeaturizer
 from engine.intents import spoken
 from engine.understanding import Model
 
+MANNERS = [
+    *((text, "greet") for text in ("ciao", "buongiorno", "salve", "hello", "good morning", "scusi il disturbo")),
+    *((text, "thank") for text in ("grazie", "grazie mille", "thanks", "thank you very much", "ti ringrazio")),
+    *((text, "affirm") for text in ("sì", "va bene", "a posto così", "tutto chiaro", "yes", "all good")),
+]
 CONTEXT = ExecutionContext(GraphSchema({}), "test")
 ODD = {
     "empty": "", "blank": " \n\t ", "emoji": "😀👍🏽", "long": "quando apre il negozio? " * 171, "null": "\0\0",
@@ -40,7 +45,7 @@ ODD = {
 class Bot:
     """Featurizer and classifier on a folder of their own."""
 
-    def __init__(self, folder: Path, **config: float) -> None:
+    def __init__(self, folder: Path, **config: Any) -> None:
         folder.mkdir(parents=True)
         self.storage, self.resource = LocalModelStorage(folder), Resource("topics")
         self.config = {**TopicClassifier.get_default_config(), **config}
@@ -92,6 +97,12 @@ def shipped(folder: Path, examples: list[tuple[str, str]]) -> dict[str, Any]:
         "limits": [before.limits.sure, strict.classifier._model.limits.sure],
         "parsed": {text: bot.parse(text) for text in json.loads(sys.argv[1])},
     }
+
+
+def polite(folder: Path, examples: list[tuple[str, str]], texts: list[str]) -> dict[str, Any]:
+    """What a bot that knows of manners makes of these texts."""
+    bot = Bot(folder, polite=["greet", "thank"], answers=["affirm"]).train([*examples, *MANNERS])
+    return {text: bot.parse(text)["intent"] for text in texts}
 
 
 def fingerprints() -> list[str]:
@@ -160,6 +171,7 @@ def main() -> None:
         print(json.dumps({
             "small": small(Path(folder) / "small"), "shipped": shipped(Path(folder) / "shipped", examples),
             "fingerprints": fingerprints(), "reading": reading(), "calibration": calibration(),
+            "polite": polite(Path(folder) / "polite", examples, json.loads(sys.argv[2])),
             "names": names(examples), "equations": equations(),
             "lengths": np.linalg.norm(vectors, axis=1).tolist(), "equal": bool((vectors[0] == vectors[1]).all()),
             "spelled out": [len(normalize("NFKC", one)) for one in spellings(ODD["wide"])],

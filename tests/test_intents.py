@@ -45,6 +45,14 @@ SURE = {
     "a che ora aprite domani?": "store_hours", "I forgot my PIN": "request_pin",
     "fammi parlare con un umano": "ask_human",
 }
+#: Manners and a question, manners alone, and manners beside what nobody understands.
+POLITE = {
+    "Buongiorno, scusi il disturbo, a che ora aprite? Grazie mille": "store_hours",
+    "ciao dove siete": "find_store", "Good morning!! 😊 I forgot my PIN, thank you very much": "request_pin",
+    "salve\nho perso il puk": "request_pin",
+    "buongiorno": "greet", "Ciao, salve, buongiorno": "greet", "grazie mille, a posto così": "thank",
+    "buongiorno, suono il violino da dieci anni": FALLBACK,
+}
 STRANGE = ["the volcano erupted in 1832", "suono il violino da dieci anni", "la capitale della Mongolia", "qqq zzz kkk"]
 
 
@@ -54,7 +62,7 @@ def probe() -> dict[str, Any]:
     pairs = [(text, intent) for intent, texts in EXAMPLES.items() for text in texts]
     done = subprocess.run(
         [ROOT / ".venv-engine/bin/python", "-W", "ignore", ROOT / "tests/intents_probe.py",
-         json.dumps([*SURE, *STRANGE])],
+         json.dumps([*SURE, *STRANGE]), json.dumps([*POLITE])],
         input=json.dumps(pairs), capture_output=True, text=True, cwd=ROOT, timeout=500,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
              "SQLALCHEMY_SILENCE_UBER_WARNING": "1"},
@@ -92,6 +100,11 @@ def test_a_clear_question_is_understood_in_both_languages(probe: dict[str, Any],
 @pytest.mark.parametrize("text", STRANGE)
 def test_what_is_out_of_scope_is_abstained_from(probe: dict[str, Any], text: str) -> None:
     assert probe["shipped"]["parsed"][text]["intent"]["name"] == FALLBACK
+
+
+@pytest.mark.parametrize(("text", "topic"), POLITE.items(), ids=[text[:30] for text in POLITE])
+def test_manners_are_answered_only_when_nothing_else_is_said(probe: dict[str, Any], text: str, topic: str) -> None:
+    assert probe["polite"][text]["name"] == topic
 
 
 def test_every_odd_text_gets_a_whole_answer(probe: dict[str, Any]) -> None:
