@@ -19,10 +19,11 @@ from engine.spelling import Spelling
 #: So many sentences tell the limits as well as all would.
 TOLD = 3000
 SURE, CLOSE, UNSURE = "sure", "close", "unsure"
-#: So many words beside a greeting that nobody understands are a question: a greeting would be no answer to it.
-A_QUESTION = 3
-#: What is said beside a greeting must be known so much as well as the whole is. Chosen on sentences held out.
-AS_WELL = 0.6
+#: So many words beside a greeting are a question: if nobody understands them, a greeting would be no answer.
+A_QUESTION = 4
+#: Beside a greeting this share of what the whole is known by is enough for a question, and for fewer words. Chosen on
+#: sentences held out.
+QUESTION, FEW_WORDS = 0.6, 0.8
 #: A file of numbers and a file of words, so that loading a model can run no code of a stranger.
 NUMBERS, WORDS = "intents.npz", "intents.json"
 
@@ -82,10 +83,12 @@ class Model:
         if rest in ("", text.strip()):
             return judged
         asked = self._alone(rest)
+        question = polite and len(spelled(rest)) >= A_QUESTION
         if asked.outcome == UNSURE:
-            return asked if polite and len(spelled(rest)) >= A_QUESTION else judged
-        known = judged.score * (AS_WELL if polite else 1)
-        return judged if asked.ranking[0][0] in self.manners.no_questions or asked.score < known else asked
+            return asked if question else judged
+        share = (QUESTION if question else FEW_WORDS) if polite else 1.0
+        weaker = asked.score < share * judged.score
+        return judged if weaker or asked.ranking[0][0] in self.manners.no_questions else asked
 
     def _only_manners(self, text: str) -> bool:
         judged = self._alone(text)

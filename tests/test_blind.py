@@ -22,7 +22,7 @@ POLITE = {
     "en": ("Good morning, {}", "{}. Thank you very much, have a nice day"),
 }
 SMALL_TALK = ("greet", "goodbye", "thank", "affirm", "deny", "ask_bot")
-RIGHT_BESIDE_MANNERS = 0.92
+RIGHT_BESIDE_MANNERS = 0.915
 
 
 def judged(root: Path, sentences: dict[str, Any]) -> Understanding:
