@@ -60,3 +60,22 @@ async def test_the_question_stays_though_the_words_were_still_being_looked_at(
     await page.fill("#reply", "La richiamo venerdì.")  # other words are looked at again
     await expect(page.locator("#promise #promised")).to_be_visible()
     assert len(looked) == 1
+
+
+async def test_the_last_message_stays_in_view_when_the_hint_takes_its_place(
+    served: DeskWorld,  # noqa: F811
+    opens: Opens,  # noqa: F811
+) -> None:
+    conversation = await served.asks(text="aiuto " * 200, sender={"name": "Rosa Bianchi"})
+    page = await opens(await served.agent(), f"/desk/c/{conversation}", viewport={"width": 1280, "height": 600})
+    await page.click("#take")
+    await page.locator("#reply").press_sequentially("La richiamo domani mattina.")
+    await expect(page.locator("#promise .hint")).to_be_visible()
+    left = "document.getElementById('scroll').scrollHeight - scroll.scrollTop - scroll.clientHeight"
+    await page.wait_for_function(f"() => {{ const scroll = document.getElementById('scroll'); return {left} < 5 }}")
+    await page.locator("#scroll").evaluate("scroll => scroll.scrollTop = 0")  # who reads further up stays there
+    await page.fill("#reply", "")
+    await expect(page.locator("#promise .hint")).to_have_count(0)
+    await page.locator("#reply").press_sequentially("La richiamo venerdì.")
+    await expect(page.locator("#promise .hint")).to_be_visible()
+    assert await page.locator("#scroll").evaluate("scroll => scroll.scrollTop") == 0

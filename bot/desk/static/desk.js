@@ -16,6 +16,16 @@ function toEnd() {
   if (scroll()) scroll().scrollTop = scroll().scrollHeight;
 }
 
+// Whoever reads the last message still sees it when a hint, or a phone's keyboard, takes its place.
+function stayAtEnd() {
+  let atEnd = true;
+  scroll().addEventListener("scroll", () => {
+    atEnd = scroll().scrollHeight - scroll().scrollTop - scroll().clientHeight < 80;
+    if (atEnd) below().hidden = true;
+  });
+  new ResizeObserver(() => atEnd && toEnd()).observe(scroll());
+}
+
 // The same rules as Words.span in words.py.
 function span(milliseconds) {
   const minutes = Math.max(0, Math.floor(milliseconds / 60000));
@@ -96,9 +106,7 @@ if (content.classList.contains("desk")) {
     if (event.target.closest("#flip")) flip();
     if (event.target.closest("#below")) toEnd();
   });
-  scroll()?.addEventListener("scroll", () => {
-    if (scroll().scrollHeight - scroll().scrollTop - scroll().clientHeight < 80) below().hidden = true;
-  });
+  if (scroll()) stayAtEnd();
   if (location.hash.startsWith("#m")) show(location.hash.slice(1));
   else toEnd();
   document.querySelector("#rows [aria-current]")?.scrollIntoView({ block: "nearest" });
