@@ -27,6 +27,12 @@ async def test_a_promise_is_seen_while_typing_and_recorded_with_one_click(
     await expect(page.locator(".message.agent .text").last).to_contain_text("La richiamo domani mattina.")
     await expect(hint).to_have_count(0)
     await expect(page.locator("#card .promises")).to_contain_text("entro domani, 13:00")
+    await page.click("#more-close summary")  # who wants to close it reads what is in the way, on the page as it is
+    told, listed = page.locator("#more-close p"), page.locator("#more-close ul")
+    await expect(listed).to_contain_text("La richiamo domani mattina.")
+    places = [await one.bounding_box() for one in (told, listed)]
+    assert places[0] and places[1] and places[0]["y"] + places[0]["height"] <= places[1]["y"], places
+    await page.click("#more-close summary")
     await page.fill("#reply", "Ti scrivo giovedì.")
     await page.locator("#reply").press("Control+Enter")
     yes = page.locator("#promise button[value=yes]")
