@@ -19,7 +19,8 @@ from engine.spelling import Spelling
 #: So many sentences tell the limits as well as all would.
 TOLD = 3000
 SURE, CLOSE, UNSURE = "sure", "close", "unsure"
-#: So many words beside a greeting are a question: if nobody understands them, a greeting would be no answer.
+#: So many words beside a greeting are a question, and fewer with its sign: if nobody understands them, a greeting would
+#: be no answer.
 A_QUESTION = 4
 #: Beside a greeting this share of what the whole is known by is enough for a question, and for fewer words. Chosen on
 #: sentences held out.
@@ -83,7 +84,7 @@ class Model:
         if rest in ("", text.strip()):
             return judged
         asked = self._alone(rest)
-        question = polite and len(spelled(rest)) >= A_QUESTION
+        question = polite and ("?" in rest or len(spelled(rest)) >= A_QUESTION)
         if asked.outcome == UNSURE:
             return asked if question else judged
         share = (QUESTION if question else FEW_WORDS) if polite else 1.0
