@@ -16,18 +16,19 @@ WORD = re.compile(r"\w+")
 PIECE = re.compile(r"(?:\w|[^\S\n]|['’`´]|(?<=\w)[-/@.,:](?=\w))+")
 #: Of an example with more words than this the same would be said by nobody else.
 LONGEST = 4
+SIZES = range(LONGEST, 0, -1)
 #: More than so many greetings, or thanks, in a row are not looked for: each costs a look.
 MOST = 4
 
 
 @dataclass(frozen=True)
 class Manners:
-    """`topics` that are no more than manners, and their short examples as bare words; `no_questions`: these, and topics
-    that mean something only as an answer, such as yes and no.
+    """`topics` that are no more than manners, and their short examples as bare words; `answers`: topics that mean
+    something only after a question, such as yes and no.
     """
 
     topics: frozenset[str] = frozenset()
-    no_questions: frozenset[str] = frozenset()
+    answers: frozenset[str] = frozenset()
     phrases: frozenset[str] = frozenset()
 
     @staticmethod
@@ -38,7 +39,11 @@ class Manners:
         own = frozenset(topics)
         said = {" ".join(spelled(text)) for text, label in zip(texts, labels, strict=True) if label in own}
         phrases = frozenset(one for one in said if 0 < len(one.split()) <= LONGEST)
-        return Manners(own, own | frozenset(answers), phrases)
+        return Manners(own, frozenset(answers), phrases)
+
+    def asks(self, topic: str) -> bool:
+        """Is this a topic that somebody asks about beside a greeting?"""
+        return topic not in self.topics and topic not in self.answers
 
     def without(self, text: str, alone: Callable[[str], bool]) -> str:
         """The text less the manners at its ends, "" when nothing is left.
@@ -46,34 +51,32 @@ class Manners:
         `alone` tells of what stands between two pauses whether it is no more than manners.
         """
         pieces = [found for found in PIECE.finditer(text) if WORD.search(found[0])]
-        begin, end = 0, len(text)
-        for _ in range(MOST):
-            if len(pieces) < 2 or not alone(pieces[0][0].strip()):
-                break
-            pieces.pop(0)
-            begin = pieces[0].start()
-        for _ in range(MOST):
-            if len(pieces) < 2 or not alone(pieces[-1][0].strip()):
-                break
-            end = pieces.pop().start()
-        return self.trimmed(text[begin:end].strip())
+        first, last = 0, len(pieces)
+        while last - first > 1 and first < MOST and alone(pieces[first][0].strip()):
+            first += 1
+        while last - first > 1 and len(pieces) - last < MOST and alone(pieces[last - 1][0].strip()):
+            last -= 1
+        return self.trimmed(_cut(text, pieces, first, last))
 
     def trimmed(self, text: str) -> str:
         """The text less the phrases that it begins and ends with, "" when nothing is left."""
         words = list(WORD.finditer(text))
-        begin, end = 0, len(text)
-        while size := self._polite(words, slice(LONGEST)):
-            words = words[size:]
-            begin = words[0].start() if words else end
-        while size := self._polite(words, slice(-LONGEST, None)):
-            end, words = words[-size].start(), words[:-size]
-        return text[begin:end].strip() if words else ""
+        first, last = 0, len(words)
+        while size := next((n for n in SIZES if n <= last - first and self._said(words[first : first + n])), 0):
+            first += size
+        while size := next((n for n in SIZES if n <= last - first and self._said(words[last - n : last])), 0):
+            last -= size
+        return _cut(text, words, first, last) if first < last else ""
 
-    def _polite(self, words: Sequence[re.Match[str]], at: slice) -> int:
-        """How many words of the longest phrase at that end there are; 0 if there is none."""
-        said = [bare(word[0]) for word in words[at]]
-        ends = [said[:n] if at.start is None else said[-n:] for n in range(len(said), 0, -1)]
-        return next((len(one) for one in ends if " ".join(one) in self.phrases), 0)
+    def _said(self, words: Sequence[re.Match[str]]) -> bool:
+        return " ".join(bare(word[0]) for word in words) in self.phrases
+
+
+def _cut(text: str, parts: Sequence[re.Match[str]], first: int, last: int) -> str:
+    """From the first of these parts to before that one; where nothing was put aside, to the very end of the text."""
+    begin = parts[first].start() if first else 0
+    end = parts[last].start() if last < len(parts) else len(text)
+    return text[begin:end].strip()
 
 
 def spelled(text: str) -> list[str]:

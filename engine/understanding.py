@@ -88,8 +88,8 @@ class Model:
         if asked.outcome == UNSURE:
             return asked if question else judged
         share = (QUESTION if question else FEW_WORDS) if polite else 1.0
-        weaker = asked.score < share * judged.score
-        return judged if weaker or asked.ranking[0][0] in self.manners.no_questions else asked
+        known = asked.score >= share * judged.score
+        return asked if known and self.manners.asks(asked.ranking[0][0]) else judged
 
     def _only_manners(self, text: str) -> bool:
         judged = self._alone(text)
