@@ -128,14 +128,9 @@ def read_content(root: Path) -> Content:
     unreadable: list[Mistake] = []
     for folder in FOLDERS:
         for path in sorted((root / folder).glob("*.yml")):
-            name = f"{folder}/{path.name}"
-            try:
-                source = Source(name, read(path.read_text(encoding="utf-8")))
-            except UnicodeDecodeError:
-                unreadable.append(Mistake(name, 0, "not_utf8"))
-                continue
-            except Unreadable as error:
-                unreadable.append(explained(name, path.read_text(encoding="utf-8"), error))
+            source = read_source(root, f"{folder}/{path.name}")
+            if isinstance(source, Mistake):
+                unreadable.append(source)
                 continue
             unreadable += misshapen(folder, source)
             sources[folder][path.stem] = source
@@ -146,6 +141,17 @@ def read_content(root: Path) -> Content:
         for source in sources["nlu"].values():
             content.examples.extend(_examples(source))
     return content
+
+
+def read_source(root: Path, name: str) -> Source | Mistake:
+    """The file of this name below `root`, or why it cannot be read."""
+    try:
+        text = (root / name).read_text(encoding="utf-8")
+        return Source(name, read(text))
+    except UnicodeDecodeError:
+        return Mistake(name, 0, "not_utf8")
+    except Unreadable as error:
+        return explained(name, text, error)
 
 
 def misshapen(folder: str, source: Source) -> Iterator[Mistake]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from editors.answers import VARIABLE
-from editors.content import LANGUAGES, Content, Source
+from editors.content import LANGUAGES, Content, Source, read_source
 from editors.sentences import Mistake
-from editors.yaml_lines import Path, Unreadable, read
-from editors.yaml_trouble import explained
+from editors.yaml_lines import Path
 
 FOLDER = "bot/texts"
 DESK = "bot/desk/texts"
@@ -21,7 +20,8 @@ def check_service_texts(content: Content) -> Iterator[Mistake]:
     for language in LANGUAGES:
         found = _read(content, FOLDER, language)
         if not isinstance(found, Source):
-            yield from [found] if found else []
+            if found:
+                yield found
             return
         sources[language] = found
         texts[language] = dict(_flat(found.data, ()))
@@ -44,7 +44,8 @@ def check_desk_names(content: Content) -> Iterator[Mistake]:
     for language in LANGUAGES:
         found = _read(content, DESK, language)
         if not isinstance(found, Source):
-            yield from [found] if found else []
+            if found:
+                yield found
             continue
         for intent in sorted(typed - set(found.data.get("topic") or ())):
             source, line = content.intents[intent]
@@ -53,16 +54,8 @@ def check_desk_names(content: Content) -> Iterator[Mistake]:
 
 def _read(content: Content, folder: str, language: str) -> Source | Mistake | None:
     """A language's file, or why it cannot be read; None where there is none."""
-    path, name = content.root / folder / f"{language}.yml", f"{folder}/{language}.yml"
-    if not path.exists():
-        return None
-    try:
-        text = path.read_text(encoding="utf-8")
-        return Source(name, read(text))
-    except UnicodeDecodeError:
-        return Mistake(name, 0, "not_utf8")
-    except Unreadable as error:
-        return explained(name, text, error)
+    name = f"{folder}/{language}.yml"
+    return read_source(content.root, name) if (content.root / name).exists() else None
 
 
 def _flat(tree: dict[str, object], path: Path) -> Iterator[tuple[Path, str]]:
