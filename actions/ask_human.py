@@ -10,8 +10,8 @@ from actions.common import CareAction, Event, hand_off
 
 #: Intents that are not what the customer is about.
 NO_TOPIC = frozenset(
-    "greet goodbye thank affirm deny ask_bot ask_human nlu_fallback inform share_location share_contact"
-    " cancel_form session_start".split()
+    "greet goodbye thank affirm deny ask_bot misunderstood ask_human nlu_fallback inform share_location"
+    " share_contact cancel_form session_start".split()
 )
 
 

@@ -1,4 +1,7 @@
-"""What was not understood: asked once, which of two topics or in other words; the second time in a row a person."""
+"""What was not understood: asked once, which of two topics or in other words; the second time in a row a person.
+
+The customer who says that the bot answered something else counts as well.
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,13 +14,17 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.ask_human import NO_TOPIC, AskHuman, grant, last_topic
 from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
-from actions.common import CareAction, Event, end_form, hand_off, language, text
+from actions.common import CareAction, Event, end_form, hand_off, intent, language, text
 from actions.line_status import LineStatus, follows_a_line
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
 
 #: A thumb up or a heart needs no words: the tokenizer drops it, and "I didn't get that" would be a poor answer.
 KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍\u2764\ufe0f🏻-🏿]+")
+#: "That is not what I asked."
+MISUNDERSTOOD = "misunderstood"
+#: So many messages back it counts still: said, the question in other words, said again.
+SO_LATE = 2
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
 
@@ -61,12 +68,16 @@ class NotUnderstood(CareAction):
         if about := also_asked_for_a_person(tracker):
             grant(dispatcher, tracker, about)
             return over
-        if missed_before(tracker):
+        protests = intent(tracker)[0] == MISUNDERSTOOD
+        if missed_before(tracker) or protests and protested(tracker):
             dispatcher.utter_message(response="utter_not_understood_again")
             hand_off(
                 dispatcher, tracker, reason="not_understood", topic=last_topic(tracker) or self.topic,
                 note="not_understood",
             )
+            return over
+        if protests:  # in a form, too: that is one more thing that nobody asked for
+            dispatcher.utter_message(response="utter_neither")
             return over
         if form:
             dispatcher.utter_message(response="utter_rephrase_aside")
@@ -129,12 +140,33 @@ def missed_before(tracker: Tracker) -> bool:
         elif turns_back == 1 and (kind == "session_started" or event.get("name") == "action_store" or thanked(event)):
             # A shop was told in that turn, or a kind sign answered: it was understood after all.
             return False
-        elif turns_back == 1 and kind == "bot" and "handoff" in ((event.get("data") or {}).get("custom") or {}):
+        elif turns_back == 1 and handed_over(event):
             # After a person took over the count begins anew: a second person would not help more than the first.
             return False
         elif turns_back == 1 and (kind == "action" and event.get("name") in MISSES or said(event) == "utter_neither"):
             missed = True
     return False
+
+
+def protested(tracker: Tracker) -> bool:
+    """True when the customer said so up to SO_LATE messages ago and no person took over since."""
+    messages_back = -1
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            messages_back += 1
+            if messages_back > SO_LATE:
+                return False
+            name = ((event.get("parse_data") or {}).get("intent") or {}).get("name")
+            if messages_back and name == MISUNDERSTOOD:
+                return True
+        elif handed_over(event):
+            return False
+    return False
+
+
+def handed_over(event: Event) -> bool:
+    """True when a person took over here."""
+    return event.get("event") == "bot" and "handoff" in ((event.get("data") or {}).get("custom") or {})
 
 
 def thanked(event: Event) -> bool:

@@ -154,5 +154,6 @@ SMALL_TALK: dict[str, tuple[str, str]] = {
     "affirm": ("Sì", "Yes"),
     "deny": ("No", "No"),
     "ask_bot": ("Sei un bot?", "Are you a bot?"),
+    "misunderstood": ("Hai capito male", "You misunderstood"),
     "ask_human": ("Una persona", "A person"),
 }

@@ -20,7 +20,7 @@ SENT_BY_BOT = frozenset({"share_location", "share_contact", "check_incident", "i
 #: Buttons of a form's questions: the form takes them, no rule has to.
 REACHED_IN_A_FORM = frozenset({"inform", "cancel_form"})
 #: Nothing to choose between: these are never offered as "do you mean … or …?".
-SMALL_TALK = frozenset({"greet", "goodbye", "thank", "affirm", "deny", "ask_bot", "ask_human"})
+SMALL_TALK = frozenset({"greet", "goodbye", "thank", "affirm", "deny", "ask_bot", "misunderstood", "ask_human"})
 #: The short title of a topic.
 TITLE = "utter_topic_"
 #: Rasa's policies that learn of `stories:`. Each costs every turn time, so there is none while there are only rules.

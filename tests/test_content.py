@@ -46,8 +46,8 @@ def test_every_topic_that_is_shipped_has_examples() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "nlu").glob("*.yml")]
     named = {name for text in texts for name in re.findall(r"- intent: (\w+)", text)}
     assert named >= set(
-        "greet goodbye thank affirm deny ask_bot ask_human request_pin store_hours find_store line_status report_fault"
-        " activation_status technician_appointment bill_question price_availability complaint case_status"
+        "greet goodbye thank affirm deny ask_bot misunderstood ask_human request_pin store_hours find_store line_status"
+        " report_fault activation_status technician_appointment bill_question price_availability complaint case_status"
         " privacy_request nlu_fallback".split()
     )
 

@@ -194,3 +194,12 @@ async def test_a_number_is_put_right_in_the_middle_of_a_fault(talk: Conversation
     assert "Cosa succede" in words(await talk.say("055 555 3107"))  # since when was told already
     turn = await talk.say("no aspetta, è 0655508812")
     assert "Cosa succede" in words(turn) and turn.slots["fault_line"] == "0655508812"
+
+
+async def test_who_is_answered_something_else_says_it_again_and_then_gets_a_person(talk: Conversation) -> None:
+    assert "Qual è il numero" in words(await talk.say("devo segnalare un guasto"))
+    again = await talk.say("ma non ti ho chiesto questo!")
+    assert "ho capito male io" in words(again) and "Qual è il numero" not in words(again)
+    assert "quale città" in words(await talk.say("a che ora chiude il negozio"))
+    last = await talk.say("no guarda, continui a rispondermi un'altra cosa")
+    assert last.handoff and (last.handoff.reason, last.handoff.topic) == ("not_understood", "store_hours")

@@ -114,3 +114,35 @@ def test_who_may_have_asked_for_a_person_is_given_one(actions: ActionServer, clo
     found = say(actions, close)
     wanted = [one["custom"]["handoff"] for one in found["responses"] if "handoff" in (one.get("custom") or {})]
     assert [(one["reason"], one["topic"]) for one in wanted] == [("asked", "report_fault")] and said(found) == []
+
+
+def protest(actions: ActionServer, *, events: list[dict[str, Any]], loop: str | None = None) -> list[str]:
+    """What is answered to "that is not what I asked"."""
+    text = "non è quello che ho chiesto"
+    return actions.call("action_not_understood", text=text, intent="misunderstood", events=events, loop=loop).said
+
+
+def answered(topic: str, answer: str) -> list[dict[str, Any]]:
+    """A turn of a topic."""
+    return [*a_message(topic), {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": answer}}]
+
+
+def test_who_is_answered_something_else_is_asked_again_and_then_given_a_person(actions: ActionServer) -> None:
+    first = answered("store_hours", "utter_store_open")
+    assert protest(actions, events=first) == ["utter_neither"]
+    second = [*first, *answered("misunderstood", "utter_neither"), *answered("find_store", "utter_store_open")]
+    assert protest(actions, events=second) == ["utter_not_understood_again"]
+    long_ago = [*second, *answered("thank", "utter_thank")]
+    assert protest(actions, events=long_ago) == ["utter_neither"]
+    taken_over = [*second, {"event": "bot", "text": None, "data": {"custom": {"handoff": {}}}}]
+    assert protest(actions, events=taken_over) == ["utter_neither"]
+
+
+def test_that_leaves_a_form_nobody_asked_for(actions: ActionServer) -> None:
+    left = actions.call(
+        "action_not_understood", text="ho chiesto altro", intent="misunderstood", loop="fault_form", asked="line"
+    )
+    assert left.said == ["utter_neither"]
+    assert {"event": "active_loop", "name": None} in [
+        {key: event[key] for key in ("event", "name")} for event in left.events if event["event"] == "active_loop"
+    ]
