@@ -35,6 +35,8 @@ MISSES = "_form_misses"
 _ANSWERS = frozenset({"affirm", "deny", "nlu_fallback"})
 #: Below this an intent is a guess, and a form's answer is the likelier reading of what was typed.
 _SURE = 0.7
+#: Small talk that is only a guess is no way out of a form either.
+_SMALL_TALK = frozenset({"greet", "goodbye", "thank", "ask_bot"})
 #: For slots whose answer has a shape of its own: what has not that shape is easily something else.
 _SURE_IF_STRICT = 0.45
 _SURE_OF_PERSON = 0.5
@@ -162,8 +164,8 @@ class FormCheck(CareAction):
         if strict and words.intent == "deny":
             # "No grazie" refuses to answer; "non va" is understood as a "no" too, and is not one.
             return bool(_NO.match(words.text))
-        # "Mah, vediamo" is no goodbye: leaving for good needs more than a guess.
-        sure = _SURE_IF_STRICT if strict and words.intent != "goodbye" else _SURE
+        # "Mah, vediamo" is no goodbye, "è la seconda volta" no hello.
+        sure = _SURE_IF_STRICT if strict and words.intent not in _SMALL_TALK else _SURE
         return words.intent not in kept | _ANSWERS and words.confidence >= sure
 
     def not_read(

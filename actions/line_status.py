@@ -23,11 +23,15 @@ MOST = 2
 #: More quick replies than this no message may hold (the bot adds one of its own).
 BUTTONS = 8
 #: Answers that tell the state of a line.
-TOLD = ("incident", "town_fine", "line_fine", "own_lines_fine", "transit_fine")
+TOLD = ("incident", "town_fine", "line_fine", "own_lines_fine", "transit_fine", "watch_set")
 #: Words around a place that ask for nothing new.
 AROUND = frozenset(
     "e ed a ad al in da di per qui qua li la invece anzi allora ma noi me zona cap provincia se vivo abito sono guasto"
     " and in at what how about for near around instead here".split()
+)
+_WHEN = re.compile(
+    r"\b(quando|a che ora|(entro|tra) quanto|quanto (ci vuole|ci mett\w+|manca|dura)|when|how (long|much longer))\b",
+    re.IGNORECASE,
 )
 _NOTIFY = re.compile(
     r"\b(avvis\w+|avvert\w+|fammi sapere|fatemi sapere|dimmelo|scrivimi|notif\w+|let me know|tell me when)\b", re.I
@@ -51,6 +55,9 @@ class LineStatus(CareAction):
             return _cleared()
         if looked.place:
             return [*_cleared(), *await tell(looked.place, service, dispatcher, tracker, systems)]
+        again = asks_on(tracker) if not looked.choices and not looked.unknown else None
+        if again:
+            return [*_cleared(), *await tell(again, service, dispatcher, tracker, systems)]
         own = await own_lines(tracker, systems)
         if own and not looked.choices and not looked.unknown:
             return [*_cleared(), *await _tell_own(own, dispatcher, tracker, systems)]
@@ -59,12 +66,25 @@ class LineStatus(CareAction):
 
 def follows_a_line(tracker: Tracker) -> bool:
     """True when words that name only a place or a number ask on about a line told just before: "e a Bologna?"."""
-    if not any(answer.removeprefix("utter_").startswith(TOLD) for answer in last_answers(tracker)):
+    if not told_before(tracker):
         return False
     said = text(tracker)
+    if asks_on(tracker) and _WHEN.search(said):
+        return True
     town = find_town(said)
     left = [word for word in plain(said).split() if word not in AROUND]
     return bool(find_phone(said)) or bool(town and len(left) <= len(town.name.split()))
+
+
+def told_before(tracker: Tracker) -> bool:
+    """True when the state of a line was told just before."""
+    return any(answer.removeprefix("utter_").startswith(TOLD) for answer in last_answers(tracker))
+
+
+def asks_on(tracker: Tracker) -> Place | None:
+    """The place told just before: who names none then means that one ("e quando torna?"). Taps name what they mean."""
+    stored = tracker.get_slot("_told_place")
+    return Place.restored(stored) if stored and told_before(tracker) and not text(tracker).startswith("/") else None
 
 
 class ValidateLineForm(FormCheck):
@@ -128,11 +148,12 @@ async def tell(
         incidents = await systems.lines.on_transit(place.value)
     else:
         incidents = await systems.lines.in_town(place.value, cap=place.cap, service=service)
+    told = SlotSet("_told_place", place.stored)
     if not incidents:
         kind = "transit" if place.kind == "transit" else "line" if place.kind == "number" else "town"
         title = f"{place.title[:3]}…{place.title[-2:]}" if kind == "line" else place.title
         dispatcher.utter_message(response=f"utter_{kind}_fine", place=title)
-    return _say_all(incidents, dispatcher, tracker)
+    return [*_say_all(incidents, dispatcher, tracker), told]
 
 
 def _ask_more(looked: Looked, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events | None:
@@ -165,7 +186,7 @@ async def _tell_own(
     hit = [line.incident for line in lines if line and line.incident]
     if not hit:
         dispatcher.utter_message(response="utter_own_lines_fine")
-    return _say_all(hit, dispatcher, tracker)
+    return [*_say_all(hit, dispatcher, tracker), SlotSet("_told_place", None)]
 
 
 def _say_all(incidents: list[Incident], dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:

@@ -16,7 +16,7 @@ from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
 from actions.line_status import tell
-from actions.places import look, transit_name
+from actions.places import Place, look, transit_name
 from actions.when import say_moment
 
 TOPIC = "report_fault"
@@ -41,6 +41,28 @@ SINCE = re.compile(
     rf"|for (about )?{_FOR})\b",
     re.IGNORECASE,
 )
+
+
+_THINGS = r"(internet|(la )?(linea|connessione|rete)|(il )?(segnale|telefono|wi-?fi)|tutto)"
+_END = r"(?=\W*$|\s*[,.!]|\W+(grazie|ok|thanks|thank you)\b)"
+#: "Ah no, ha ripreso": there is nothing left to report.
+_WORKS = re.compile(
+    rf"\b(ha ripreso|è ripartit[oa]|funziona di nuovo|{_THINGS} è tornat[oa]|è tornat[oa] {_THINGS}"
+    rf"|si è (sistemat|risolt|ripres|aggiustat)[oa]|(ho|è stato|tutto) risolto|risolto da sol[oa]"
+    rf"|((ora|adesso|già) (va|vanno|funziona(no)?|prende)( bene| tutto| di nuovo)?|è tornat[oa]){_END}"
+    rf"|(it'?s|it is|came) back|works (now|again)|working (now|again|fine)|(it'?s|is|got) fixed|fixed itself)",
+    re.IGNORECASE,
+)
+_NOT_YET = re.compile(
+    r"\b(non|nn|niente|nulla|ma|però|quando|se|(?<!da )solo|lent[oa]|peggio)\b"
+    r"|\b(not|nothing|never|but|when|if|only|until|slow(ly)?)\b|n['’]t\b|\?",
+    re.IGNORECASE,
+)
+
+
+def works_again(said: str) -> bool:
+    """Whether the customer tells that it works again, without a but: not "è tornata, ma adesso di nuovo niente"."""
+    return bool(_WORKS.search(said)) and not _NOT_YET.search(said)
 
 
 class ReportFault(CareAction):
@@ -86,6 +108,9 @@ class ValidateFaultForm(FormCheck):
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
+        if words.asked and not words.tapped and works_again(words.text):
+            dispatcher.utter_message(response="utter_fault_over")
+            return self.end()
         if words.asked in (None, "fault_line") or _other_number(words):
             return await self._read_line(words, dispatcher, tracker, systems)
         tapped = words.data.get(words.asked)
@@ -121,8 +146,9 @@ class ValidateFaultForm(FormCheck):
         if line.incident and tracker.get_slot("_fault_beyond") != line.incident.id:
             dispatcher.utter_message(response="utter_fault_known")
             say_incident(line.incident, dispatcher, tracker, report_anyway=True)
-            told = SlotSet("_last_incident", line.incident.id)
-            return [*self.end(), SlotSet("fault_line", line.number), told]
+            place = Place("number", line.number, line.number).stored
+            told = [SlotSet("_last_incident", line.incident.id), SlotSet("_told_place", place)]
+            return [*self.end(), SlotSet("fault_line", line.number), *told]
         return [SlotSet("fault_line", line.number)]
 
     async def _told_transit(

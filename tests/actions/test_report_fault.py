@@ -152,3 +152,20 @@ def test_a_number_in_all_the_ways_people_write_one(actions: ActionServer, text: 
 @pytest.mark.parametrize("text", ["+44 7700 900123", "VL-104233", "il 3/11/2026", "30 novembre 2026", "39,90 euro"])
 def test_what_is_no_number_of_ours(actions: ActionServer, text: str) -> None:
     assert "fault_line" not in form(actions, text, "fault_line").slots
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [("fault_line", "no ha ripreso grazie"), ("fault_since", "adesso va bene, grazie"), ("fault_what", "it's back now"),
+     ("contact_time", "è tornata la linea")],
+)  # fmt: skip
+def test_what_works_again_is_reported_no_more(actions: ActionServer, asked: str, text: str) -> None:
+    answer = form(actions, text, asked, intent="deny")
+    assert answer.said == ["utter_fault_over"] and answer.slots["requested_slot"] is None
+
+
+@pytest.mark.parametrize(
+    "text", ["ora va e viene", "ieri è tornata ma stasera no", "nothing works now", "è tornato il tecnico senza esito"]
+)
+def test_a_story_of_a_fault_goes_on(actions: ActionServer, text: str) -> None:
+    assert form(actions, text, "fault_what", intent="report_fault").slots["fault_what"] == text
