@@ -14,6 +14,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.ask_human import NO_TOPIC, AskHuman, grant, last_topic
 from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
+from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, end_form, hand_off, intent, language, text
 from actions.line_status import LineStatus, follows_a_line
 from actions.small_talk import LANGUAGE
@@ -57,6 +58,8 @@ class NotUnderstood(CareAction):
             return [FollowupAction(form or "action_listen")]
         if not form and disputes_the_bill(tracker):
             return [*await dispute(dispatcher, tracker, systems), FollowupAction("action_listen")]
+        if not form and wants_it(tracker):
+            return [*await sell(dispatcher, tracker, systems), FollowupAction("action_listen")]
         if not form and follows_a_line(tracker):
             told = await LineStatus().answer(dispatcher, tracker, systems)
             asks_on = any(event["event"] == "followup" for event in told)

@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.orders import STATES, Order
+from actions.buying import sell, wants_it
 from actions.common import ROME, CareAction, language, now, promise, text
 from actions.forms import Events
 from actions.identity import need_identity
@@ -37,6 +38,8 @@ class ActivationStatus(CareAction):
         return "action_activation_status"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        if wants_it(tracker):
+            return await sell(dispatcher, tracker, systems)
         if asking := need_identity(tracker, self.topic):
             return asking
         orders = await systems.orders.of_customer(tracker.get_slot("verified_customer"))

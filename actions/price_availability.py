@@ -1,4 +1,7 @@
-"""Prices of offers and phones, and where they are in stock. Nobody has to say who they are."""
+"""Prices of offers and phones, and where they are in stock. Nobody has to say who they are.
+
+Whether an offer reaches an address, and who wants it: actions/buying.py.
+"""
 
 from typing import ClassVar
 
@@ -8,7 +11,8 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.catalogue import Product, Stock
-from actions.common import CareAction, Event, entity, language, text
+from actions.buying import asks_coverage, asks_price, check_coverage, sell, told, wants_it
+from actions.common import CareAction, Event, entity, language, last_answers, text
 from actions.forms import Events, FormCheck, Said
 from actions.products import Found, by_budget, find_kind, find_product
 from actions.towns import Town, find_town
@@ -31,8 +35,14 @@ class PriceAvailability(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
+        if wants_it(tracker):
+            return await sell(dispatcher, tracker, systems)
         products = await systems.catalogue.products()
         said = text(tracker)
+        coverage = asks_coverage(said)
+        if coverage and not asks_price(said):
+            check_coverage(dispatcher, tracker)
+            return []
         kind = entity(tracker, "product_kind") or find_kind(said)
         if kind == "other":
             dispatcher.utter_message(response="utter_price_not_listed")
@@ -41,6 +51,8 @@ class PriceAvailability(CareAction):
         if found.product:
             town = find_town(said) if not said.startswith("/") else None
             await self._one(dispatcher, tracker, systems, found.product, town)
+            if coverage:
+                check_coverage(dispatcher, tracker)
             return [SlotSet("product", found.product.id)]
         kind = "phone" if found.other_model else kind
         listed = by_budget(said, [product for product in products if product.kind == kind])[:LISTED]
@@ -116,7 +128,14 @@ def wanted(tracker: Tracker, products: list[Product]) -> Found:
     tapped = entity(tracker, "product")
     if tapped:
         return Found(next((product for product in products if product.id == tapped), None))
-    return Found(None) if text(tracker).startswith("/") else find_product(text(tracker), products)
+    said = text(tracker)
+    if said.startswith("/"):
+        return Found(None)
+    found = find_product(said, products)
+    # "E quanto costa?" is about the one just told.
+    asks_on = told(last_answers(tracker)) and asks_price(said) and not (found.other_model or find_kind(said))
+    last = tracker.get_slot("product") if asks_on else None
+    return found if found.product else Found(next((one for one in products if one.id == last), None), found.other_model)
 
 
 def say_list(dispatcher: CollectingDispatcher, lang: str, products: list[Product], kind: str) -> None:

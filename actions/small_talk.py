@@ -9,6 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
+from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, end_form, intent, last_answers, metadata, text
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
@@ -57,6 +58,8 @@ class SmallTalk(CareAction):
             if said in ASIDES:
                 dispatcher.utter_message(response=ASIDES[said])
             return [FollowupAction(form)]
+        if said == "affirm" and wants_it(tracker):
+            return await sell(dispatcher, tracker, systems)
         if said == "deny" and disputes_the_bill(tracker):
             return await dispute(dispatcher, tracker, systems)
         if said == "deny" and "utter_did_you_mean" in last_answers(tracker):

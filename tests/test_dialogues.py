@@ -203,3 +203,33 @@ async def test_who_is_answered_something_else_says_it_again_and_then_gets_a_pers
     assert "quale città" in words(await talk.say("a che ora chiude il negozio"))
     last = await talk.say("no guarda, continui a rispondermi un'altra cosa")
     assert last.handoff and (last.handoff.reason, last.handoff.topic) == ("not_understood", "store_hours")
+
+
+async def test_when_is_it_back_after_an_outage_was_told(talk: Conversation) -> None:
+    told = words(await talk.say("c'è un guasto a bari?"))
+    assert "Poggiofranco" in told
+    assert "Poggiofranco" in words(await talk.say("grazie, quando torna?"))
+
+
+async def test_from_a_price_to_a_person_who_sets_it_up(talk: Conversation) -> None:
+    assert "29,90" in words(await talk.say("quanto costa la fibra?"))
+    assert "29,90" in words(await talk.say("e quanto costa al mese?"))
+    wanted = await talk.say("ok la voglio attivare")
+    assert wanted.handoff and (wanted.handoff.topic, wanted.handoff.note) == (
+        "price_availability", "wants_offer: Viva Fibra",
+    )  # fmt: skip
+
+
+async def test_whether_fibre_reaches_a_street_is_not_answered_with_a_price(talk: Conversation) -> None:
+    turn = await talk.say("vorrei sapere se in via roma 12 a lecce arriva la fibra")
+    assert turn.handoff and turn.handoff.note == "coverage" and "29,90" not in words(turn)
+
+
+async def test_it_works_again_in_the_middle_of_a_fault(talk: Conversation) -> None:
+    await talk.say("non mi va internet")
+    assert "Meglio così" in words(await talk.say("ah no, ha ripreso, grazie"))
+
+
+async def test_small_talk_that_is_a_guess_leaves_no_form(talk: Conversation) -> None:
+    await talk.say("il tecnico non è venuto ieri")
+    assert "Ciao" not in words(await talk.say("è la seconda volta"))

@@ -141,3 +141,64 @@ def test_a_broken_catalogue_is_told(http_actions: ActionServer, systems: FakeSys
         assert price(http_actions, "prova phone").said == ["utter_backend_down"], wrong
     systems.on("/products", (500, {}))
     assert (price(http_actions, "prova phone").custom("handoff") or {})["reason"] == "backend_down"
+
+
+TOLD = [
+    {"event": "user", "text": "x", "parse_data": {"intent": {"name": "price_availability"}}},
+    {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_price_monthly"}},
+    {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_stock_offer"}},
+]
+
+
+def person(answer: Answer) -> list[tuple[str, str, str]]:
+    """Reason, topic and note of the hand-offs."""
+    wanted = [one["custom"]["handoff"] for one in answer.responses if "handoff" in (one.get("custom") or {})]
+    return [(one["reason"], one["topic"], one["note"]) for one in wanted]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["in via garibaldi 8 arriva la fibra?", "copertura 5g nel mio paese", "siamo coperti dalla fibra?",
+     "da me arriva la fibra o no?", "is fibre available at my address?"],
+)  # fmt: skip
+def test_whether_it_reaches_an_address_is_looked_up_by_a_person(actions: ActionServer, text: str) -> None:
+    answer = price(actions, text)
+    assert answer.said == ["utter_coverage"] and person(answer) == [("topic", "price_availability", "coverage")]
+
+
+def test_the_price_is_told_with_it_when_it_was_asked(actions: ActionServer) -> None:
+    answer = price(actions, "quanto costa la fibra, e arriva a casa mia la fibra?")
+    assert answer.said == ["utter_price_monthly", "utter_stock_offer", "utter_coverage"] and person(answer)
+
+
+def test_how_much_is_it_means_the_one_just_told(actions: ActionServer) -> None:
+    asked = price(actions, "e quanto costa al mese?", slots={"product": "viva-fibra"}, events=TOLD)
+    assert asked.response("utter_price_monthly")["name"] == "Viva Fibra"
+    assert price(actions, "e quanto costa?", slots={"product": "viva-fibra"}).said == ["utter_price_which"]
+    other = price(actions, "quanto costano gli altri?", slots={"product": "viva-fibra"}, events=TOLD)
+    assert other.said == ["utter_price_which"]
+
+
+@pytest.mark.parametrize(
+    ("action", "intent", "text"),
+    [
+        ("action_price_availability", "price_availability", "mi interessa, come faccio ad abbonarmi"),
+        ("action_activation_status", "activation_status", "ok la voglio attivare"),
+        ("action_small_talk", "affirm", "sì la prendo"),
+        ("action_not_understood", "nlu_fallback", "I'll take it"),
+    ],
+)
+def test_who_wants_what_was_just_told_gets_a_person(
+    actions: ActionServer, action: str, intent: str, text: str
+) -> None:
+    told = actions.call(action, text=text, intent=intent, slots={"product": "viva-fibra"}, events=TOLD)
+    assert told.said == ["utter_want_offer"]
+    assert person(told) == [("topic", "price_availability", "wants_offer: Viva Fibra")]
+    untold = actions.call(action, text=text, intent=intent, slots={"product": "viva-fibra"})
+    assert "utter_want_offer" not in untold.said
+
+
+def test_the_tap_on_it_brings_the_same_person(actions: ActionServer) -> None:
+    tap: dict[str, Any] = {"intent": "want_offer", "entities": {"product": "viva-mobile-max"}}
+    answer = actions.call("action_want_offer", text='/want_offer{"product": "viva-mobile-max"}', **tap)
+    assert person(answer) == [("topic", "price_availability", "wants_offer: Viva Mobile Max")]

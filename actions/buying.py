@@ -1,0 +1,84 @@
+"""What only a person can do with an offer: see whether it reaches an address, and set it up for who wants it."""
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rasa_sdk import Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.backends import Backends
+from actions.common import CareAction, Event, entity, hand_off, last_answers, text
+
+TOPIC = "price_availability"
+#: Answers that tell one product: what is said next is about that one.
+TOLD = ("utter_price_monthly", "utter_price_once", "utter_stock_offer", "utter_stock_online", "utter_stock_town")
+_NET = r"(fibra|adsl|fwa|internet|wi-?fi|rete|linea|segnale|[345]g|fib(er|re)|broadband|signal)"
+_COVERAGE = re.compile(
+    rf"\b(copertur\w+|copert[oaie]|copr(e|ite|ono)|raggiunt\w+|coverage|covered)\b"
+    rf"|\b(arriv(a|ano|ate|erà)|passa|prende|c'è)\b.{{0,40}}\b{_NET}\b"
+    rf"|\b{_NET}\b.{{0,30}}\b(arriv(a|ano|ate|erà)|passa|prende|c'è|raggiunge)\b"
+    rf"|\b{_NET}\b.{{0,30}}\b(available|reach(es)?)\b"
+    rf"|\b(get|available|reach)\b.{{0,30}}\b{_NET}\b.{{0,30}}\b(at|in|to) my\b"
+    rf"|\bdisponibil\w+\b.{{0,40}}\b(indirizzo|via|casa mia|zona|da me)\b",
+    re.IGNORECASE,
+)
+_PRICE = re.compile(r"\b(quant[oi]|cost\w*|prezz\w+|canone|al mese|how much|prices?|costs?|a month)\b", re.IGNORECASE)
+_OTHERS = re.compile(r"\b(altr[oaie]|offert\w+|promo\w*|che cosa avete|others?|else|offers?|plans?)\b", re.IGNORECASE)
+_WANTS = re.compile(
+    r"\b(attivar(la|lo|mela|melo|e)|attiviamol[ao]|attivatemel[ao]|abbon\w+|sottoscriv\w+|procediamo|prendiamol[ao]"
+    r"|(la|lo) (prendo|voglio|vorrei|compro)|voglio (questa|quella|questo|quello)|mi interessa|comprarl[ao]"
+    r"|sign me up|i('ll| will) (take|have) it|i want (it|this|that)|i'?m interested|interested in it|subscribe"
+    r"|(get|order|buy) (it|this|that))\b",
+    re.IGNORECASE,
+)
+
+
+class WantOffer(CareAction):
+    """The tap on "La voglio": a person sets it up."""
+
+    topic: ClassVar[str] = TOPIC
+
+    def name(self) -> str:
+        """See domain/price_availability.yml."""
+        return "action_want_offer"
+
+    async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+        """See CareAction."""
+        return await sell(dispatcher, tracker, systems)
+
+
+async def sell(dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
+    """Hands over with the product in hand: the tapped one, or the one told last."""
+    wanted = entity(tracker, "product") or tracker.get_slot("product")
+    names = [product.name for product in await systems.catalogue.products() if product.id == wanted]
+    dispatcher.utter_message(response="utter_want_offer")
+    hand_off(dispatcher, tracker, reason="topic", topic=TOPIC, note=f"wants_offer: {names[0] if names else '?'}")
+    return []
+
+
+def check_coverage(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
+    """Hands over: no system of ours knows every house number, and a guess would be believed."""
+    dispatcher.utter_message(response="utter_coverage")
+    hand_off(dispatcher, tracker, reason="topic", topic=TOPIC, note="coverage")
+
+
+def asks_coverage(said: str) -> bool:
+    """ "In via Garibaldi 8 arriva la fibra?": not its price."""
+    return not said.startswith("/") and bool(_COVERAGE.search(said))
+
+
+def asks_price(said: str) -> bool:
+    """ "Quanto costa?", of something told already; not "what else is there?"."""
+    return not said.startswith("/") and bool(_PRICE.search(said)) and not _OTHERS.search(said)
+
+
+def wants_it(tracker: Tracker) -> bool:
+    """True when a product was told just before and the customer says, in whatever words, to want it."""
+    said = text(tracker)
+    return told(last_answers(tracker)) and bool(_WANTS.search(said)) and not _PRICE.search(said)
+
+
+def told(answers: Sequence[str]) -> bool:
+    """Whether these answers told one product."""
+    return any(answer in TOLD for answer in answers)
