@@ -24,8 +24,10 @@ PARTS = (
 )
 #: Said after the bill was told: it is not right.
 DISPUTES = re.compile(
-    r"\bnon (mi )?torna|\bnon (è|e'|e) (giust|corrett|possibil|ver[oa])|sbagliat|error|esagerat|\btroppo?\b"
-    r"|\b(not|isn'?t|ain'?t|can'?t be) (right|correct|true|possible)|\bwrong|\btoo (much|high)|mistake",
+    r"\bnon (mi )?torna|\bnon sono d['’]accordo|\bcontest|\bassurd|\bnon (la|lo) (accetto|pago)\b"
+    r"|\bnon (è|e'|e) (giust|corrett|possibil|ver[oa])|sbagliat|error|esagerat|\btroppo?\b"
+    r"|\b(not|isn'?t|ain'?t|can'?t be) (right|correct|true|possible)|\bwrong|\btoo (much|high)|mistake"
+    r"|\b(don'?t|do not) agree|\bdisagree|\bdispute|\bwon'?t pay",
     re.IGNORECASE,
 )
 #: Answers that tell a bill.

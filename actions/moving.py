@@ -44,9 +44,10 @@ class MoveForm(FormCheck):
         left = fitting(words.text, slots, now(tracker).date())
         if left is None:
             return None
-        if len(left) == 1:
-            return [SlotSet("_time_slot", left[0].id)]
-        _say_slots(left or slots, dispatcher, tracker, response="utter_slots_then" if left else "utter_slots_not_then")
+        if left.named and len(left.slots) == 1:
+            return [SlotSet("_time_slot", left.slots[0].id)]
+        response = "utter_slots_then" if left.slots else "utter_slots_not_then"
+        _say_slots(left.slots or slots, dispatcher, tracker, response=response)
         return [SlotSet("_time_slot", None), ask("_time_slot")]
 
     async def question(
@@ -121,7 +122,10 @@ async def offer(
         return []
     # After an identity check the latest message is a code or a birth date, not a wish.
     wished = fitting(text(tracker), slots, now(tracker).date()) if intent(tracker)[0] == TOPIC else None
-    _say_slots(wished or slots, dispatcher, tracker, response="utter_slots_offer", **facts(visit, tracker))
+    fits = wished.slots if wished else []
+    # "Devo spostare la visita di giovedì": the day it is on is no wish.
+    fits = [] if all(slot.start.date() == visit.start.date() for slot in fits) else fits
+    _say_slots(fits or slots, dispatcher, tracker, response="utter_slots_offer", **facts(visit, tracker))
     return [SlotSet("_time_slot", None), FollowupAction("move_form")]
 
 

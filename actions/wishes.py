@@ -1,4 +1,7 @@
-"""Which of several free windows a customer means: "giovedì mattina", "il 27 alle 15", "il primo che hai"."""
+"""Which of several free windows a customer means: "giovedì mattina", "il 27 alle 15", "il primo che hai".
+
+And which not: "giovedì non posso", "di mattina no, meglio venerdì".
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,17 @@ _AT = re.compile(r"\b(?:alle|ore|verso le|per le|at|around) (\d{1,2})\b", re.IGN
 _SHOP = re.compile(r"\b(negozi\w*|aprite|apert\w+|chiudete|chius\w+|shops?|stores?|open|closed?)\b", re.IGNORECASE)
 
 
+#: Where a new thought begins. "Giovedì e venerdì non posso" is one, of two days.
+_THOUGHTS = re.compile(
+    r"[,;.!?](?!\d)|\b(?:ma|però|meglio|piuttosto|invece|preferi\w+|but|rather|instead|prefer)\b", re.IGNORECASE
+)
+_AND = re.compile(r"\b(?:e|o|oppure|né|and|or|nor)\b(?! le\b)", re.IGNORECASE)
+_NOT = re.compile(
+    r"(?<!perché )\b(?:non|nn|tranne|eccetto|salvo|fuorché|not|except|can[’']?t|cannot)\b|\bno\s*$", re.IGNORECASE
+)
+_BEGINS_WITH_NO = re.compile(r"\W*no\b", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Wish:
     """When the customer would like the visit: each part None where nothing was said of it. Hours of a day."""
@@ -54,9 +68,34 @@ class Wish:
         )
 
 
-def fitting(said: str, slots: Sequence[TimeSlot], today: date) -> list[TimeSlot] | None:
-    """The windows that a wish leaves; [] when none is left, None when no wish was said."""
-    if not slots or _SHOP.search(said):
+@dataclass(frozen=True)
+class Left:
+    """The windows that are left. `named`: the customer asked for them, and did not only rule out others."""
+
+    slots: list[TimeSlot]
+    named: bool
+
+
+def fitting(said: str, slots: Sequence[TimeSlot], today: date) -> Left | None:
+    """What a wish leaves; None when no wish was said."""
+    if _SHOP.search(said):
+        return None
+    left, named, ruled_out = list(slots), False, False
+    for thought in _THOUGHTS.split(said):
+        if not _NOT.search(thought):
+            wanted = _wanted(thought, left, today)
+            left, named = (left, named) if wanted is None else (wanted, True)
+            continue
+        for part in _AND.split(thought):
+            unwanted = _wanted(part, slots, today)
+            left = [slot for slot in left if slot not in (unwanted or ())]
+            ruled_out = ruled_out or unwanted is not None
+    # "No venerdì mattina" may mean either.
+    return Left(left, named and not _BEGINS_WITH_NO.match(said)) if named or ruled_out else None
+
+
+def _wanted(said: str, slots: Sequence[TimeSlot], today: date) -> list[TimeSlot] | None:
+    if not slots:
         return None
     span = next((each for each in _FROM_TO.finditer(said) if _window(each) in map(_hours, slots)), None)
     # "9-12" is no ninth of December where a window has these hours.

@@ -185,7 +185,9 @@ def test_requests_over_http(http_actions: ActionServer, systems: FakeSystems) ->
         assert case(http_actions, customer=CUSTOMER).said == ["utter_backend_down"], wrong
 
 
-@pytest.mark.parametrize("text", ["non mi torna", "it's not right", "è sbagliato", "this is too much!!"])
+@pytest.mark.parametrize(
+    "text", ["non mi torna", "it's not right", "è sbagliato", "this is too much!!", "non sono d'accordo"]
+)
 def test_a_bill_just_told_is_disputed_in_few_words(actions: ActionServer, text: str) -> None:
     bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_bill_to_pay"}}
     events = [{"event": "user", "text": "la mia bolletta"}, {"event": "action", "name": "action_bill_question"}, bot]

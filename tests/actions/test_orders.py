@@ -174,6 +174,43 @@ def test_a_day_that_leaves_several_windows_or_none(http_actions: ActionServer, s
     assert len(none.response("utter_slots_not_then")["buttons"]) == 6 and none.slots["_time_slot"] is None
 
 
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("non posso giovedì", ["mer 25 nov 9-12", "mer 25 nov 14-17", "ven 27 nov 9-12", "ven 27 nov 14-17"]),
+        ("giovedì non ci sono, e di mattina non riesco", ["mer 25 nov 14-17", "ven 27 nov 14-17"]),
+        ("la mattina no, non posso", ["mer 25 nov 14-17", "gio 26 nov 14-17", "ven 27 nov 14-17"]),
+        ("tranne venerdì tutto", ["mer 25 nov 9-12", "mer 25 nov 14-17", "gio 26 nov 9-12", "gio 26 nov 14-17"]),
+        ("I can't on Wednesday or in the morning", ["gio 26 nov 14-17", "ven 27 nov 14-17"]),
+        ("non posso mercoledì, meglio venerdì", ["ven 27 nov 9-12", "ven 27 nov 14-17"]),
+    ],
+)
+def test_what_somebody_cannot_is_not_what_they_want(
+    http_actions: ActionServer, systems: FakeSystems, text: str, titles: list[str]
+) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, FREE))
+    answer = wait(http_actions, text)
+    assert [button["title"] for button in answer.response("utter_slots_then")["buttons"]] == titles
+
+
+def test_the_last_window_not_ruled_out_is_still_only_offered(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, {"slots": FREE["slots"][:3]}))
+    answer = wait(http_actions, "mercoledì non posso")
+    assert [button["title"] for button in answer.response("utter_slots_then")["buttons"]] == ["gio 26 nov 9-12"]
+    assert answer.slots["_time_slot"] is None
+
+
+def test_the_day_of_the_visit_itself_is_no_wish(http_actions: ActionServer, systems: FakeSystems) -> None:
+    visit = {**VISIT, "start": "2026-11-26T08:00:00Z", "end": "2026-11-26T11:00:00Z"}
+    systems.on("/appointments", (200, {"appointments": [visit]}))
+    systems.on("/appointments/APT-1/free-slots", (200, FREE))
+    topic = "technician_appointment"
+    asked = run(http_actions, topic, GIULIA, "devo spostare la visita di giovedì", intent=topic)
+    assert len(asked.response("utter_slots_offer")["buttons"]) == 6
+
+
 def test_a_question_about_a_shop_is_none_about_the_visit(http_actions: ActionServer, systems: FakeSystems) -> None:
     systems.on("/appointments", (200, {"appointments": [VISIT]}))
     systems.on("/appointments/APT-1/free-slots", (200, FREE))
