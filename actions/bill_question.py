@@ -19,7 +19,9 @@ PARTS = (
     ("wrong", r"doppi|due volte|twice"),
     ("why", r"perch|xk|come mai|alta|pi[uù] del|in pi[uù]|di pi[uù]|aument|voce|voci|cos'?\s?[eè]|cosa sono|capisco"
             r"|addebitat|sbagliat|non (mi )?torna|error|why|higher|extra|increase|more than|understand|wrong|mistake"),
-    ("pay", r"come (si )?pag|come posso pagare|dove pago|a rate|how (do|can) i pay|instal?ment"),
+    ("pay", r"\b(come|dove)\b.{0,25}\bpag(o|are|arl[aeo]|a|hiamo)\b|\bpag(o|are|arl[aeo])\b.{0,30}\b(come|dove|in posta"
+            r"|carta|contanti|bonifico|tabacc\w+|bollettino|paypal|satispay)|(posso|si pu[oò]|vorrei|voglio) pagar"
+            r"|a rate|\b(how|where)\b.{0,20}\bpay\b|\b(can|could|may) i pay|\bpay (by|with|online|at)\b|instal?ment"),
     ("previous", r"precedente|mese scorso|quella prima|previous|last month'?s"),
 )
 #: Said after the bill was told: it is not right.

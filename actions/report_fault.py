@@ -12,6 +12,7 @@ from actions.backends import Backends
 from actions.backends.lines import Fault
 from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
 from actions.facts import find_phone
+from actions.fault_words import SINCE, says_nothing, says_when, works_again
 from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
@@ -25,44 +26,6 @@ SLOTS = ("fault_line", "fault_since", "fault_what", "contact_time")
 LONGEST = 200
 #: While facts are asked in free words, the customer's story sounds like these topics and is still the answer.
 STORY = frozenset({"report_fault", "line_status", "complaint", "greet", "thank"})
-_SPAN = (
-    r"(un|un'|una|due|tre|quattro|cinque|sei|sette|dieci|qualche|alcuni|diversi|parecchi|\d+) ?"
-    r"(minut|or[ae]|giorn|settiman|mes[ei])\w*"
-)
-_DAY = (
-    r"(ieri|oggi|stamattina|stamani|stanotte|stasera|questa (mattina|notte)|(luned|marted|mercoled|gioved|venerd)[iì]"
-    r"|sabato|domenica)( (sera|mattina|pomeriggio|notte|scors[ao]))?"
-)
-_SINCE = r"(yesterday|today|this (morning|afternoon|evening|week)|last (night|week)|\w+day)( (morning|evening))?"
-_FOR = r"(a|an|two|three|four|five|six|several|a few|some|the last|\d+) ?(minute|hour|day|week|month)s?"
-#: What the first message tells of the time is not asked again.
-SINCE = re.compile(
-    rf"\b((da|dal|dalla)( circa| quasi| più di)? ({_DAY}|{_SPAN})|(è|sono|saranno) {_SPAN}|since {_SINCE}"
-    rf"|for (about )?{_FOR})\b",
-    re.IGNORECASE,
-)
-
-
-_THINGS = r"(internet|(la )?(linea|connessione|rete)|(il )?(segnale|telefono|wi-?fi)|tutto)"
-_END = r"(?=\W*$|\s*[,.!]|\W+(grazie|ok|thanks|thank you)\b)"
-#: "Ah no, ha ripreso": there is nothing left to report.
-_WORKS = re.compile(
-    rf"\b(ha ripreso|è ripartit[oa]|funziona di nuovo|{_THINGS} è tornat[oa]|è tornat[oa] {_THINGS}"
-    rf"|si è (sistemat|risolt|ripres|aggiustat)[oa]|(ho|è stato|tutto) risolto|risolto da sol[oa]"
-    rf"|((ora|adesso|già) (va|vanno|funziona(no)?|prende)( bene| tutto| di nuovo)?|è tornat[oa]){_END}"
-    rf"|(it'?s|it is|came) back|works (now|again)|working (now|again|fine)|(it'?s|is|got) fixed|fixed itself)",
-    re.IGNORECASE,
-)
-_NOT_YET = re.compile(
-    r"\b(non|nn|niente|nulla|ma|però|quando|se|(?<!da )solo|lent[oa]|peggio)\b"
-    r"|\b(not|nothing|never|but|when|if|only|until|slow(ly)?)\b|n['’]t\b|\?",
-    re.IGNORECASE,
-)
-
-
-def works_again(said: str) -> bool:
-    """Whether the customer tells that it works again, without a but: not "è tornata, ma adesso di nuovo niente"."""
-    return bool(_WORKS.search(said)) and not _NOT_YET.search(said)
 
 
 class ReportFault(CareAction):
@@ -116,7 +79,9 @@ class ValidateFaultForm(FormCheck):
         tapped = words.data.get(words.asked)
         if tapped:
             return [SlotSet(words.asked, str(tapped))]
-        if words.tapped or self._changes_topic(words) or not any(letter.isalnum() for letter in words.text):
+        if words.tapped or not any(letter.isalnum() for letter in words.text):
+            return None
+        if not says_when(words) and (says_nothing(words) or self._changes_topic(words)):
             return None
         return [SlotSet(words.asked, words.text[:LONGEST])]
 

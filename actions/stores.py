@@ -59,6 +59,10 @@ class StoreForm(FormCheck):
             return [*told, SlotSet("_place", None), *self.end()]
         today = now(tracker).date()
         day = _asked_day(words, today)
+        if day == today.isoformat() and "action_store" in last_actions(tracker):
+            # A shop was told just before: "e domenica?", on a Sunday, is the next one.
+            later = _asked_day(words, today + timedelta(days=1))
+            day = later if later == (today + timedelta(days=7)).isoformat() else day
         place = _place(words, tracker)
         if words.asked == "_place" and tracker.get_slot("_place") is None:
             if place is None:

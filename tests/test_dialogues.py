@@ -233,3 +233,11 @@ async def test_it_works_again_in_the_middle_of_a_fault(talk: Conversation) -> No
 async def test_small_talk_that_is_a_guess_leaves_no_form(talk: Conversation) -> None:
     await talk.say("il tecnico non è venuto ieri")
     assert "Ciao" not in words(await talk.say("è la seconda volta"))
+
+
+async def test_the_day_since_when_is_no_goodbye(talk: Conversation) -> None:
+    await talk.say("segnala un guasto")
+    assert "Da quando" in words(await talk.say("055 555 3107"))
+    assert "Cosa succede" in words(await talk.say("da lunedì"))
+    assert "chiamarti" in words(await talk.say("si sente gracchiare quando telefono"))
+    assert (await talk.say("di pomeriggio")).promises

@@ -80,7 +80,10 @@ def test_buttons_ask_for_a_part_alone(actions: ActionServer) -> None:
 
 
 def test_how_to_pay_needs_no_identity(actions: ActionServer) -> None:
-    assert bill(actions, "come si paga la bolletta", None).said == ["utter_bill_pay"]
+    asked = "come si paga la bolletta", "devo pagare, come faccio", "posso pagarla in posta?", "where can i pay"
+    for text in asked:
+        assert bill(actions, text, None).said == ["utter_bill_pay"]
+    assert bill(actions, "ho pagato in posta e risulta da pagare").said != ["utter_bill_pay"]
 
 
 def test_a_bill_charged_twice_goes_to_a_person(actions: ActionServer) -> None:

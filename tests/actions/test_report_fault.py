@@ -165,6 +165,27 @@ def test_what_works_again_is_reported_no_more(actions: ActionServer, asked: str,
 
 
 @pytest.mark.parametrize(
+    ("asked", "text", "intent"),
+    [("fault_since", "da lunedì", "goodbye"), ("fault_since", "tre giorni fa", "technician_appointment"),
+     ("contact_time", "di pomeriggio", "store_hours"), ("contact_time", "after 5 pm", "activation_status")],
+)  # fmt: skip
+def test_a_time_is_an_answer_whatever_else_it_sounds_like(
+    actions: ActionServer, asked: str, text: str, intent: str
+) -> None:
+    assert form(actions, text, asked, intent=intent, confidence=0.95).slots[asked] == text
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "intent"),
+    [("fault_what", "sì", "affirm"), ("fault_what", "grazie", "thank"), ("fault_since", "ok", "affirm"),
+     ("contact_time", "no", "deny")],
+)  # fmt: skip
+def test_a_word_that_tells_nothing_is_no_answer(actions: ActionServer, asked: str, text: str, intent: str) -> None:
+    answer = form(actions, text, asked, intent=intent)
+    assert answer.slots.get(asked) is None and answer.said == [f"utter_{asked}_unclear"]
+
+
+@pytest.mark.parametrize(
     "text", ["ora va e viene", "ieri è tornata ma stasera no", "nothing works now", "è tornato il tecnico senza esito"]
 )
 def test_a_story_of_a_fault_goes_on(actions: ActionServer, text: str) -> None:

@@ -238,3 +238,16 @@ def test_nothing_is_said_when_the_form_ended_without_a_place(actions: ActionServ
 )  # fmt: skip
 def test_where_a_town_may_stand_other_words_do_too(actions: ActionServer, text: str) -> None:
     assert form(actions, text, intent="store_hours").slots.get("_place") is None
+
+
+def test_the_weekday_of_today_is_the_next_one_once_today_was_told(actions: ActionServer) -> None:
+    """It is Saturday."""
+    told = [
+        {"event": "user", "text": "x", "parse_data": {"intent": {"name": "store_hours"}}},
+        {"event": "action", "name": "action_store"},
+    ]
+    known: dict[str, Any] = {"slots": {"_place": BARI}}
+    assert form(actions, "siete aperti sabato?", **known).slots["_day"] == "2026-11-21"
+    assert form(actions, "e sabato?", events=told, **known).slots["_day"] == "2026-11-28"
+    assert form(actions, "e oggi?", events=told, **known).slots["_day"] == "2026-11-21"
+    assert form(actions, "e domani?", events=told, **known).slots["_day"] == "2026-11-22"
