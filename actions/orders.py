@@ -12,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.backends import Backends
 from actions.backends.orders import STATES, Order
 from actions.buying import sell, wants_it
-from actions.common import ROME, CareAction, language, now, promise, text
+from actions.common import ROME, CareAction, hand_off, language, now, promise, text
 from actions.forms import Events
 from actions.identity import need_identity
 from actions.moving import facts, offer, promise_visit
@@ -24,7 +24,14 @@ MOST = 2
 DAY_ENDS = time(20)
 _MOVE = re.compile(
     r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno|non (posso|ci sono|sono in casa)"
-    r"|move|reschedul\w+|change|postpone|another day|can'?t make)\b",
+    r"|più tardi|più presto|(venire|viene|passare|passa) (dopo|prima)|move|reschedul\w+|change|postpone|another day"
+    r"|can'?t make|later|earlier)\b",
+    re.IGNORECASE,
+)
+_CANCEL = re.compile(
+    # Not "annullata": "perché avete annullato la visita?" is no wish.
+    r"\b((annull|cancell)(o|a|iamo|ate|are|arl[ao])|disd(ire|irl[ao]|ico)|disdett\w+|non (mi serve|serve|voglio) più"
+    r"|cancel|cancell?ing|call (it )?off|no longer need)\b",
     re.IGNORECASE,
 )
 
@@ -51,7 +58,7 @@ class ActivationStatus(CareAction):
 
 
 class TechnicianAppointment(CareAction):
-    """The next visit, or straight to the free windows when the customer wants to move it."""
+    """The next visit, or straight to the free windows when the customer wants to move it. A person calls it off."""
 
     topic = "technician_appointment"
 
@@ -61,12 +68,17 @@ class TechnicianAppointment(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         # Kept in a slot: after the identity check the latest message is the identity answer.
         wants_move = bool(_MOVE.search(text(tracker)) or tracker.get_slot("_move_wanted"))
+        cancels = bool(_CANCEL.search(text(tracker)) or tracker.get_slot("_cancel_wanted"))
         if asking := need_identity(tracker, self.topic):
-            return [SlotSet("_move_wanted", wants_move or None), *asking]
-        done: Events = [SlotSet("_move_wanted", None)]
+            return [SlotSet("_move_wanted", wants_move or None), SlotSet("_cancel_wanted", cancels or None), *asking]
+        done: Events = [SlotSet("_move_wanted", None), SlotSet("_cancel_wanted", None)]
         visits = await systems.orders.appointments(tracker.get_slot("verified_customer"))
         if not visits:
             dispatcher.utter_message(response="utter_appointment_none")
+        elif cancels and not wants_move:
+            dispatcher.utter_message(response="utter_appointment_cancel", **facts(visits[0], tracker))
+            note = f"visit_cancel: {visits[0].id} {visits[0].start:%d/%m %H:%M}"
+            hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=note)
         elif wants_move and visits[0].movable:
             done += await offer(visits[0], dispatcher, tracker, systems)
         else:

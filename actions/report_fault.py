@@ -12,7 +12,7 @@ from actions.backends import Backends
 from actions.backends.lines import Fault
 from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
 from actions.facts import find_phone
-from actions.fault_words import SINCE, says_nothing, says_when, works_again
+from actions.fault_words import SHOP, SINCE, says_nothing, says_when, works_again
 from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
@@ -24,6 +24,7 @@ TOPIC = "report_fault"
 SLOTS = ("fault_line", "fault_since", "fault_what", "contact_time")
 #: Enough for the technician; a longer story stays in the conversation, which the agent sees anyway.
 LONGEST = 200
+ASKS_FOR_A_SHOP = frozenset({"find_store", "store_hours"})
 #: While facts are asked in free words, the customer's story sounds like these topics and is still the answer.
 STORY = frozenset({"report_fault", "line_status", "complaint", "greet", "thank"})
 
@@ -98,11 +99,19 @@ class ValidateFaultForm(FormCheck):
     def end(self) -> Events:
         return [*super().end(), *_cleared()]
 
+    def _changes_topic(self, words: Said) -> bool:
+        # "Via Roma 3, Lecce" says where the line is; it asks for no shop.
+        elsewhere = words.asked == "fault_line" and words.intent in ASKS_FOR_A_SHOP
+        return super()._changes_topic(words) and not (elsewhere and not words.tapped and not SHOP.search(words.text))
+
     async def _read_line(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
         kept = tracker.get_slot("fault_line") if words.asked is None else None
         number = kept or words.data.get("fault_line") or find_phone(words.text)
+        since = SINCE.search(words.text) if words.asked and not words.tapped and "?" not in words.text else None
+        if not number and since and not tracker.get_slot("fault_since"):
+            return [SlotSet("fault_since", since.group())]  # told before it was asked; the number is asked again
         if not number:
             return await self._told_transit(words, dispatcher, tracker, systems)
         line = await systems.lines.by_number(str(number))

@@ -234,3 +234,22 @@ def test_who_leaves_the_offer_keeps_the_visit(actions: ActionServer) -> None:
     last = wait(actions, "niente di questi", slots={"_form_misses": 1})
     assert (last.custom("handoff") or {})["note"] == "form_unanswered"
     assert run(actions, "book_slot", GIULIA, "niente di questi").responses == []
+
+
+@pytest.mark.parametrize(
+    "text", ["annullo l'appuntamento del tecnico", "non mi serve più il tecnico", "cancel the visit"]
+)
+def test_a_visit_is_called_off_by_a_person(actions: ActionServer, text: str) -> None:
+    asked = run(actions, "technician_appointment", None, text)
+    assert asked.slots["_cancel_wanted"] is True
+    slots = {"_pending_topic": "technician_appointment", "_cancel_wanted": True}
+    done = run(actions, "identity_done", GIULIA, "0147", slots=slots)
+    wanted = [one["custom"]["handoff"] for one in done.responses if "handoff" in (one.get("custom") or {})]
+    assert done.said == ["utter_appointment_cancel"] and done.slots["_cancel_wanted"] is None
+    assert [(one["reason"], one["note"].split(":")[0]) for one in wanted] == [("topic", "visit_cancel")]
+
+
+def test_a_visit_that_was_called_off_is_no_wish_to(actions: ActionServer) -> None:
+    topic = "technician_appointment"
+    assert run(actions, topic, GIULIA, "perché avete annullato la visita?").said == ["utter_appointment"]
+    assert run(actions, topic, GIULIA, "può venire più tardi?").said == ["utter_slots_offer"]

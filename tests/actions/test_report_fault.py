@@ -190,3 +190,12 @@ def test_a_word_that_tells_nothing_is_no_answer(actions: ActionServer, asked: st
 )
 def test_a_story_of_a_fault_goes_on(actions: ActionServer, text: str) -> None:
     assert form(actions, text, "fault_what", intent="report_fault").slots["fault_what"] == text
+
+
+def test_what_is_told_before_it_is_asked_is_kept(actions: ActionServer) -> None:
+    answer = form(actions, "da ieri sera", "fault_line", intent="store_hours", confidence=0.9)
+    assert answer.slots["fault_since"] == "da ieri sera" and answer.said == ["utter_question_fault_line"]
+    where = form(actions, "via roma 3 lecce", "fault_line", intent="find_store", confidence=0.9)
+    assert where.said == ["utter_fault_line_unclear"]
+    shop = form(actions, "dov'è il negozio di lecce?", "fault_line", intent="find_store", confidence=0.9)
+    assert shop.said == [] and shop.events == []
