@@ -16,8 +16,8 @@ TOLD = ("utter_price_monthly", "utter_price_once", "utter_stock_offer", "utter_s
 _NET = r"(fibra|adsl|fwa|internet|wi-?fi|rete|linea|segnale|[345]g|fib(er|re)|broadband|signal)"
 _COVERAGE = re.compile(
     rf"\b(copertur\w+|copert[oaie]|copr(e|ite|ono)|raggiunt\w+|coverage|covered)\b"
-    rf"|\b(arriv(a|ano|ate|erà)|passa|prende|c'è)\b.{{0,40}}\b{_NET}\b"
-    rf"|\b{_NET}\b.{{0,30}}\b(arriv(a|ano|ate|erà)|passa|prende|c'è|raggiunge)\b"
+    rf"|\b(arriv(a|ano|ate|erà|at[ao]|o)|passa|prende|c'è)\b.{{0,40}}\b{_NET}\b"
+    rf"|\b{_NET}\b.{{0,30}}\b(arriv(a|ano|ate|erà|at[ao])|passa|prende|c'è|raggiunge)\b"
     rf"|\b{_NET}\b.{{0,30}}\b(available|reach(es)?)\b"
     rf"|\b(get|available|reach)\b.{{0,30}}\b{_NET}\b.{{0,30}}\b(at|in|to) my\b"
     rf"|\bdisponibil\w+\b.{{0,40}}\b(indirizzo|via|casa mia|zona|da me)\b",
@@ -25,6 +25,11 @@ _COVERAGE = re.compile(
 )
 _PRICE = re.compile(r"\b(quant[oi]|cost\w*|prezz\w+|canone|al mese|how much|prices?|costs?|a month)\b", re.IGNORECASE)
 _OTHERS = re.compile(r"\b(altr[oaie]|offert\w+|promo\w*|che cosa avete|others?|else|offers?|plans?)\b", re.IGNORECASE)
+_STOCK = re.compile(
+    r"\b(ce l['’ ]?(avete|hai|hanno|ha)|ce n['’]è|c['’]è anche|l['’]avete|disponibil\w+|si trova|in stock"
+    r"|(have|got) (it|one))\b",
+    re.IGNORECASE,
+)
 _WANTS = re.compile(
     r"\b(attivar(la|lo|mela|melo|e)|attiviamol[ao]|attivatemel[ao]|abbon\w+|sottoscriv\w+|procediamo|prendiamol[ao]"
     r"|(la|lo) (prendo|voglio|vorrei|compro)|voglio (questa|quella|questo|quello)|mi interessa|comprarl[ao]"
@@ -71,6 +76,12 @@ def asks_coverage(said: str) -> bool:
 def asks_price(said: str) -> bool:
     """ "Quanto costa?", of something told already; not "what else is there?"."""
     return not said.startswith("/") and bool(_PRICE.search(said)) and not _OTHERS.search(said)
+
+
+def follows_a_product(tracker: Tracker) -> bool:
+    """True when the product told just before is asked for in a shop: "ce l'avete a Milano?"."""
+    said = text(tracker)
+    return not said.startswith("/") and told(last_answers(tracker)) and bool(_STOCK.search(said))
 
 
 def wants_it(tracker: Tracker) -> bool:

@@ -34,6 +34,18 @@ CANCEL = re.compile(
 )
 
 
+#: "Un attimo, lo cerco": somebody is up and looking for a card. Not "no aspetta, è 347…", which holds the answer.
+_WAIT = re.compile(
+    r"^\W*((ok|sì|si|va bene|scus[ai]|eh|yes|sure|sorry)\W+)*((un )?(attimo|attimino|momento|secondo)\b|aspett[ai]\b"
+    r"|(lo|la|li|le|adesso|ora) (cerco|guardo|controllo)|(vado|devo) (a )?(cerca|prende|guarda|vede|controlla)\w+"
+    r"|wait\b|hold on|one (moment|sec|second|minute)|(just )?a (moment|sec|second|minute)|give me a"
+    r"|let me (look|check|find|get)|i('ll| will|'m going to) (look|check|get|find))",
+    re.IGNORECASE,
+)
+#: More words than this tell something besides.
+_WAIT_WORDS = 9
+
+
 class CareAction(Action, ABC):
     """One answer of the bot. A subclass sets `topic` (an intent's name), `name()` and `answer()`.
 
@@ -70,6 +82,12 @@ def end_form() -> list[Event]:
 def cancels(tracker: Tracker) -> bool:
     """True when the customer says "annulla" and means the whole form."""
     return bool(CANCEL.match(text(tracker)))
+
+
+def asks_to_wait(tracker: Tracker) -> bool:
+    """True when the customer needs a moment, and says nothing else."""
+    said = text(tracker)
+    return bool(_WAIT.match(said)) and len(said.split()) <= _WAIT_WORDS and not any(one.isdigit() for one in said)
 
 
 def hand_off(dispatcher: CollectingDispatcher, tracker: Tracker, *, reason: str, topic: str, note: str) -> None:

@@ -15,7 +15,7 @@ from actions.ask_human import NO_TOPIC, AskHuman, grant, last_topic
 from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
 from actions.buying import sell, wants_it
-from actions.common import CareAction, Event, end_form, hand_off, intent, language, text
+from actions.common import CareAction, Event, asks_to_wait, end_form, hand_off, intent, language, text
 from actions.line_status import LineStatus, follows_a_line
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
@@ -56,6 +56,9 @@ class NotUnderstood(CareAction):
         if LANGUAGE.match(text(tracker)):
             dispatcher.utter_message(response="utter_ask_language")
             return [FollowupAction(form or "action_listen")]
+        if not form and asks_to_wait(tracker):
+            dispatcher.utter_message(response="utter_take_your_time")
+            return [FollowupAction("action_listen")]
         if not form and disputes_the_bill(tracker):
             return [*await dispute(dispatcher, tracker, systems), FollowupAction("action_listen")]
         if not form and wants_it(tracker):

@@ -24,7 +24,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
-from actions.common import CareAction, cancels, end_form, hand_off
+from actions.common import CareAction, asks_to_wait, cancels, end_form, hand_off
 
 Events = list[dict[str, Any]]
 
@@ -132,6 +132,10 @@ class FormCheck(CareAction):
             return events or []
         if events is not None or words.asked is None:
             return await self._go_on(events or [], dispatcher, tracker, systems)
+        if words.asked in self.strict and asks_to_wait(tracker):
+            dispatcher.utter_message(response="utter_take_your_time")
+            # Without any slot Rasa would take the message for another topic's.
+            return [SlotSet(MISSES, tracker.get_slot(MISSES)), self._still(words.asked)]
         if self._changes_topic(words):
             return []
         return self.not_read(words, words.asked, dispatcher, tracker)
@@ -180,7 +184,12 @@ class FormCheck(CareAction):
             )
             return self.end()
         self.unclear(words, dispatcher)
-        return [SlotSet(MISSES, misses), ask(asked) if asked in self.slots else SlotSet(asked, None)]
+        return [SlotSet(MISSES, misses), self._still(asked)]
+
+    def _still(self, asked: str) -> dict[str, Any]:
+        """The same slot is waited for on."""
+        event: dict[str, Any] = ask(asked) if asked in self.slots else SlotSet(asked, None)
+        return event
 
 
 def _resumed(tracker: Tracker, form: str) -> bool:

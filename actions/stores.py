@@ -14,10 +14,12 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.stores import Store
+from actions.buying import follows_a_product
 from actions.common import CareAction, can_share_location, language, last_actions, now, shared_location, text
 from actions.forms import Events, FormCheck, Said
 from actions.line_status import LineStatus, follows_a_line
 from actions.opening import day_of, map_link, next_opening, say_clock, say_hours, say_week, state_at
+from actions.price_availability import PriceAvailability
 from actions.towns import Town, distance_km, find_town, plain
 from actions.when import read_day, say_date, say_day, say_moment
 
@@ -56,6 +58,9 @@ class StoreForm(FormCheck):
     ) -> Events | None:
         if words.asked is None and not words.tapped and follows_a_line(tracker):
             told = await LineStatus().answer(dispatcher, tracker, systems)
+            return [*told, SlotSet("_place", None), *self.end()]
+        if words.asked is None and follows_a_product(tracker):
+            told = await PriceAvailability().answer(dispatcher, tracker, systems)
             return [*told, SlotSet("_place", None), *self.end()]
         today = now(tracker).date()
         day = _asked_day(words, today)

@@ -241,3 +241,16 @@ async def test_the_day_since_when_is_no_goodbye(talk: Conversation) -> None:
     assert "Cosa succede" in words(await talk.say("da lunedì"))
     assert "chiamarti" in words(await talk.say("si sente gracchiare quando telefono"))
     assert (await talk.say("di pomeriggio")).promises
+
+
+async def test_who_looks_for_their_papers_is_waited_for(talk: Conversation) -> None:
+    await talk.say("non ricordo la password dell'area clienti")
+    assert "codice fiscale" in words(await talk.say("sì, a me"))
+    for asked in ("aspetta lo cerco", "un attimo che vado a prendere la tessera"):
+        assert words(await talk.say(asked)) == "Fai con calma, ti aspetto qui."
+    assert "RSS…05X" in words(await talk.say("RSSMRA80A01F205X"))
+
+
+async def test_the_product_told_is_the_one_looked_for_in_a_shop(talk: Conversation) -> None:
+    assert "979" in words(await talk.say("quanto costa l'iphone 17?"))
+    assert "A Milano trovi iPhone 17" in words(await talk.say("ce l'avete a milano?"))

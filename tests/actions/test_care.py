@@ -172,3 +172,19 @@ def test_which_languages_it_speaks(actions: ActionServer, text: str) -> None:
 @pytest.mark.parametrize("text", ["c'è qualcuno che parla inglese?", "an agent who speaks english", "parli con me?"])
 def test_who_wants_a_person_of_a_language_is_not_answered_about_the_bot(actions: ActionServer, text: str) -> None:
     assert actions.call("action_not_understood", text=text).said == ["utter_rephrase"]
+
+
+@pytest.mark.parametrize(
+    "text", ["un attimo", "aspetta che lo cerco", "hold on, let me check", "ok, un momento per favore"]
+)
+def test_who_needs_a_moment_has_it(actions: ActionServer, text: str) -> None:
+    assert actions.call("action_not_understood", text=text).said == ["utter_take_your_time"]
+    asked = actions.call("validate_identity_form", text=text, loop="identity_form", asked="customer_code")
+    assert asked.said == ["utter_take_your_time"] and asked.slots["requested_slot"] == "customer_code"
+
+
+def test_a_moment_with_an_answer_in_it_is_the_answer(actions: ActionServer) -> None:
+    text = "aspetta eccolo VL-104233"
+    asked = actions.call("validate_identity_form", text=text, loop="identity_form", asked="customer_code")
+    assert asked.slots["customer_code"] == "VL-104233"
+    assert actions.call("action_not_understood", text="ok lo prendo").said == ["utter_rephrase"]

@@ -159,7 +159,7 @@ def person(answer: Answer) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     "text",
     ["in via garibaldi 8 arriva la fibra?", "copertura 5g nel mio paese", "siamo coperti dalla fibra?",
-     "da me arriva la fibra o no?", "is fibre available at my address?"],
+     "da me arriva la fibra o no?", "la fibra è arrivata nella mia via?", "is fibre available at my address?"],
 )  # fmt: skip
 def test_whether_it_reaches_an_address_is_looked_up_by_a_person(actions: ActionServer, text: str) -> None:
     answer = price(actions, text)
