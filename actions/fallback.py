@@ -17,6 +17,7 @@ from actions.bill_question import dispute, disputes_the_bill
 from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, asks_to_wait, end_form, hand_off, intent, language, text
 from actions.line_status import LineStatus, follows_a_line
+from actions.moving import MoveAppointment, follows_a_visit
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
 
@@ -69,6 +70,10 @@ class NotUnderstood(CareAction):
             return told if asks_on else [*told, FollowupAction("action_listen")]
         if not form and follows_a_store(tracker):
             return [FollowupAction("store_form")]
+        if not form and follows_a_visit(tracker):
+            told = await MoveAppointment().answer(dispatcher, tracker, systems)
+            asks_on = any(event["event"] == "followup" for event in told)
+            return told if asks_on else [*told, FollowupAction("action_listen")]
         # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
         over: list[Event] = [*(end_form() if form else []), FollowupAction("action_listen")]
         if about := also_asked_for_a_person(tracker):

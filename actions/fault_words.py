@@ -37,11 +37,6 @@ _NOT_YET = re.compile(
     r"|\b(not|nothing|never|but|when|if|only|until|slow(ly)?)\b|n['’]t\b|\?",
     re.IGNORECASE,
 )
-#: Words of who asks for a shop.
-SHOP = re.compile(
-    r"\b(negozi\w*|punt[oi] vendita|apert\w+|aprite|chiu\w+|orar\w+|shops?|stores?|open\w*|clos\w+|hours)\b",
-    re.IGNORECASE,
-)
 #: "Sì" and "grazie" alone tell a technician nothing.
 NOTHING, FEW_WORDS = frozenset({"greet", "goodbye", "thank", "affirm", "deny"}), 2
 #: Answered by a time: "da lunedì" is none of the goodbyes that it sounds like.

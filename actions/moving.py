@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,13 +12,20 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.orders import Appointment, TimeSlot
-from actions.common import CareAction, entity, intent, language, now, promise, text, turn_id
+from actions.common import CareAction, entity, intent, language, last_answers, now, promise, text, turn_id
 from actions.forms import Events, FormCheck, Said, ask
 from actions.identity import need_identity
-from actions.when import DAYS, MONTHS, say_day
+from actions.opening import SHOP
+from actions.when import DAYS, MONTHS, read_day, say_day
 from actions.wishes import fitting
 
 TOPIC = "technician_appointment"
+MOVE = re.compile(
+    r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno|non (posso|ci sono|sono in casa)"
+    r"|più tardi|più presto|(venire|viene|passare|passa) (dopo|prima)|move|reschedul\w+|change|postpone|another day"
+    r"|can'?t (make|do)|later|earlier)\b",
+    re.IGNORECASE,
+)
 #: Windows in one message: the bot adds a button of its own.
 MOST = 7
 
@@ -112,6 +120,14 @@ class BookSlot(CareAction):
         return [*done, SlotSet("appointment", f"{moved.id} {moved.start:%d/%m %H:%M}")]
 
 
+def follows_a_visit(tracker: Tracker) -> bool:
+    """True when a visit was told just before and another time is asked for: "non posso mercoledì", "e venerdì?"."""
+    said = text(tracker)
+    if said.startswith("/") or "utter_appointment" not in last_answers(tracker) or SHOP.search(said):
+        return False
+    return bool(MOVE.search(said) or read_day(said, now(tracker).date()))
+
+
 async def offer(
     visit: Appointment, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
 ) -> Events:
@@ -121,7 +137,8 @@ async def offer(
         dispatcher.utter_message(response="utter_slots_none", **facts(visit, tracker))
         return []
     # After an identity check the latest message is a code or a birth date, not a wish.
-    wished = fitting(text(tracker), slots, now(tracker).date()) if intent(tracker)[0] == TOPIC else None
+    wishes = intent(tracker)[0] == TOPIC or follows_a_visit(tracker)
+    wished = fitting(text(tracker), slots, now(tracker).date()) if wishes else None
     fits = wished.slots if wished else []
     # "Devo spostare la visita di giovedì": the day it is on is no wish.
     fits = [] if all(slot.start.date() == visit.start.date() for slot in fits) else fits

@@ -3,6 +3,7 @@
 Order of what counts on a day: special days of the shop, national holidays, the town's patron, the weekday.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -11,6 +12,11 @@ from actions.when import DAYS, italy
 
 #: A shop closed for longer than this is as good as gone.
 LOOK_AHEAD_DAYS = 60
+#: Words of who asks for a shop.
+SHOP = re.compile(
+    r"\b(negozi\w*|punt[oi] vendita|apert\w+|aprite|chiu\w+|orar\w+|shops?|stores?|open\w*|clos\w+|hours)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

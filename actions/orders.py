@@ -15,17 +15,18 @@ from actions.buying import sell, wants_it
 from actions.common import ROME, CareAction, hand_off, language, now, promise, text
 from actions.forms import Events
 from actions.identity import need_identity
-from actions.moving import facts, offer, promise_visit
+from actions.moving import MOVE, facts, offer, promise_visit
 from actions.when import say_day
 
 #: Orders told in one answer; the newest are the ones people ask about.
 MOST = 2
 #: A day that was told for an activation ends.
 DAY_ENDS = time(20)
-_MOVE = re.compile(
-    r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno|non (posso|ci sono|sono in casa)"
-    r"|più tardi|più presto|(venire|viene|passare|passa) (dopo|prima)|move|reschedul\w+|change|postpone|another day"
-    r"|can'?t make|later|earlier)\b",
+#: Nobody came: a promise was broken, and a customer code is not what should be asked for first.
+_MISSED = re.compile(
+    r"\bnon (è|e'|si è|s'è) (mai )?(venut|passat|presentat|arrivat|vist|fatt)[oa]\b"
+    r"|\bnessuno (è|si è) (venut|passat|presentat|vist)\w+|\b(mi ha|avete|ha) dato buca|\bbidon\w+"
+    r"|\b(didn'?t|did not|never) (show\w*|c[oa]me|turn\w*)|no[- ]show|\bnobody (came|showed|turned)",
     re.IGNORECASE,
 )
 _CANCEL = re.compile(
@@ -58,7 +59,7 @@ class ActivationStatus(CareAction):
 
 
 class TechnicianAppointment(CareAction):
-    """The next visit, or straight to the free windows when the customer wants to move it. A person calls it off."""
+    """The next visit, or straight to the free windows to move it; a person where it is called off, or nobody came."""
 
     topic = "technician_appointment"
 
@@ -66,8 +67,12 @@ class TechnicianAppointment(CareAction):
         return "action_technician_appointment"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        if _MISSED.search(text(tracker)):
+            dispatcher.utter_message(response="utter_appointment_missed")
+            hand_off(dispatcher, tracker, reason="complaint", topic=self.topic, note="visit_missed")
+            return []
         # Kept in a slot: after the identity check the latest message is the identity answer.
-        wants_move = bool(_MOVE.search(text(tracker)) or tracker.get_slot("_move_wanted"))
+        wants_move = bool(MOVE.search(text(tracker)) or tracker.get_slot("_move_wanted"))
         cancels = bool(_CANCEL.search(text(tracker)) or tracker.get_slot("_cancel_wanted"))
         if asking := need_identity(tracker, self.topic):
             return [SlotSet("_move_wanted", wants_move or None), SlotSet("_cancel_wanted", cancels or None), *asking]

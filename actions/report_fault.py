@@ -12,11 +12,12 @@ from actions.backends import Backends
 from actions.backends.lines import Fault
 from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
 from actions.facts import find_phone
-from actions.fault_words import SHOP, SINCE, says_nothing, says_when, works_again
+from actions.fault_words import SINCE, says_nothing, says_when, works_again
 from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
 from actions.line_status import tell
+from actions.opening import SHOP
 from actions.places import Place, look, transit_name
 from actions.when import say_moment
 

@@ -18,6 +18,7 @@ from actions.buying import follows_a_product
 from actions.common import CareAction, can_share_location, language, last_actions, now, shared_location, text
 from actions.forms import Events, FormCheck, Said
 from actions.line_status import LineStatus, follows_a_line
+from actions.moving import MoveAppointment, follows_a_visit
 from actions.opening import day_of, map_link, next_opening, say_clock, say_hours, say_week, state_at
 from actions.price_availability import PriceAvailability
 from actions.towns import Town, distance_km, find_town, plain
@@ -58,6 +59,9 @@ class StoreForm(FormCheck):
     ) -> Events | None:
         if words.asked is None and not words.tapped and follows_a_line(tracker):
             told = await LineStatus().answer(dispatcher, tracker, systems)
+            return [*told, SlotSet("_place", None), *self.end()]
+        if words.asked is None and follows_a_visit(tracker):
+            told = await MoveAppointment().answer(dispatcher, tracker, systems)
             return [*told, SlotSet("_place", None), *self.end()]
         if words.asked is None and follows_a_product(tracker):
             told = await PriceAvailability().answer(dispatcher, tracker, systems)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from actions.backends.orders import TimeSlot
+from actions.opening import SHOP
 from actions.when import read_day
 
 _FIRST = re.compile(
@@ -29,10 +30,6 @@ _FROM_TO = re.compile(r"(?<![\d/])(\d{1,2})(?:[:.]00)?\s?(?:-|alle|e le|to|and)\
 _AFTER = re.compile(r"\b(?:dopo le|dalle|after|from) (\d{1,2})\b", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(?:prima delle|entro le|before|by) (\d{1,2})\b", re.IGNORECASE)
 _AT = re.compile(r"\b(?:alle|ore|verso le|per le|at|around) (\d{1,2})\b", re.IGNORECASE)
-#: A question about shops that names a day is none about the visit.
-_SHOP = re.compile(r"\b(negozi\w*|aprite|apert\w+|chiudete|chius\w+|shops?|stores?|open|closed?)\b", re.IGNORECASE)
-
-
 #: Where a new thought begins. "Giovedì e venerdì non posso" is one, of two days.
 _THOUGHTS = re.compile(
     r"[,;.!?](?!\d)|\b(?:ma|però|meglio|piuttosto|invece|preferi\w+|but|rather|instead|prefer)\b", re.IGNORECASE
@@ -78,7 +75,7 @@ class Left:
 
 def fitting(said: str, slots: Sequence[TimeSlot], today: date) -> Left | None:
     """What a wish leaves; None when no wish was said."""
-    if _SHOP.search(said):
+    if SHOP.search(said):  # a question about shops that names a day is none about the visit
         return None
     left, named, ruled_out = list(slots), False, False
     for thought in _THOUGHTS.split(said):

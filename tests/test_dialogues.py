@@ -231,7 +231,7 @@ async def test_it_works_again_in_the_middle_of_a_fault(talk: Conversation) -> No
 
 
 async def test_small_talk_that_is_a_guess_leaves_no_form(talk: Conversation) -> None:
-    await talk.say("il tecnico non è venuto ieri")
+    assert ASK_CODE in words(await talk.say("quando viene il tecnico?"))
     assert "Ciao" not in words(await talk.say("è la seconda volta"))
 
 
@@ -254,3 +254,16 @@ async def test_who_looks_for_their_papers_is_waited_for(talk: Conversation) -> N
 async def test_the_product_told_is_the_one_looked_for_in_a_shop(talk: Conversation) -> None:
     assert "979" in words(await talk.say("quanto costa l'iphone 17?"))
     assert "A Milano trovi iPhone 17" in words(await talk.say("ce l'avete a milano?"))
+
+
+async def test_another_day_after_the_visit_was_told(talk: Conversation) -> None:
+    await talk.say("quando viene il tecnico?")
+    assert "Nicola Lorusso" in words(await talk.say("VL-104233 0147"))
+    offered = await talk.say("e venerdì mattina?")
+    assert "Quando la preferisci" in words(offered)
+    assert (await talk.tap(offered.replies[-1].quick_replies[0].title)).promises
+
+
+async def test_who_thanks_and_leaves_is_not_asked_to_say_it_again(talk: Conversation) -> None:
+    for said in ("thanks bye", "grazie ciao", "ok grazie arrivederci"):
+        assert "capito" not in words(await talk.say(said)) and "get that" not in words(talk.turns[-1])

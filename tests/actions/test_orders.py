@@ -253,3 +253,29 @@ def test_a_visit_that_was_called_off_is_no_wish_to(actions: ActionServer) -> Non
     topic = "technician_appointment"
     assert run(actions, topic, GIULIA, "perché avete annullato la visita?").said == ["utter_appointment"]
     assert run(actions, topic, GIULIA, "può venire più tardi?").said == ["utter_slots_offer"]
+
+
+@pytest.mark.parametrize(
+    "text", ["il tecnico non è venuto ieri", "non è venuto nessuno", "the technician did not show up", "nobody came"]
+)
+def test_a_visit_that_nobody_came_to_brings_a_person_at_once(actions: ActionServer, text: str) -> None:
+    answer = run(actions, "technician_appointment", None, text)
+    wanted = [one["custom"]["handoff"] for one in answer.responses if "handoff" in (one.get("custom") or {})]
+    assert answer.said == ["utter_appointment_missed"]
+    assert [(one["reason"], one["topic"], one["note"]) for one in wanted] == [
+        ("complaint", "technician_appointment", "visit_missed")
+    ]
+
+
+def test_another_time_is_asked_for_after_the_visit_was_told(http_actions: ActionServer, systems: FakeSystems) -> None:
+    systems.on("/appointments", (200, {"appointments": [VISIT]}))
+    systems.on("/appointments/APT-1/free-slots", (200, FREE))
+    told = [
+        {"event": "user", "text": "x", "parse_data": {"intent": {"name": "technician_appointment"}}},
+        {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_appointment"}},
+    ]
+    answer = run(http_actions, "not_understood", GIULIA, "can't do wednesday or thursday", events=told)
+    assert [button["title"] for button in answer.response("utter_slots_offer")["buttons"]] == [
+        "ven 27 nov 9-12", "ven 27 nov 14-17",
+    ]  # fmt: skip
+    assert run(http_actions, "not_understood", GIULIA, "can't do wednesday").said == ["utter_rephrase"]
