@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,8 @@ class Model:
         likely = [name for name, _ in judged.ranking[: 2 if judged.outcome == CLOSE else 1]]
         polite = not self.manners.topics.isdisjoint(likely)
         rest = self.manners.without(text, self._only_manners) if polite else self.manners.trimmed(text)
+        if rest == "" and judged.outcome == CLOSE and self.manners.topics.issuperset(likely):
+            return replace(judged, outcome=SURE)  # "thanks, bye": nobody would ask which of the two was meant
         if rest in ("", text.strip()):
             return judged
         asked = self._alone(rest)
