@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BEYOND = "out_of_scope"
 #: A few sentences below what was measured, so that an example more or less breaks nothing and a bad turn does. Shares.
 RIGHT, REFUSED, ABSTAINED = 0.94, 0.045, 0.85
+#: Of the near misses, which the everyday topics are closest to.
+NEAR_ABSTAINED = 0.68
 #: The same sentences as polite people write them, and the share that must be right.
 POLITE = {
     "it": ("Buongiorno, {}", "buonasera scusi il disturbo, {}", "{}. Grazie mille e buona giornata"),
@@ -42,10 +44,18 @@ def blind() -> dict[str, Any]:
     return sentences
 
 
+def near_misses() -> dict[str, list[str]]:
+    """By language."""
+    texts: dict[str, list[str]] = yaml.safe_load((ROOT / "tests/intents/near_misses.yml").read_text(encoding="utf-8"))
+    return texts
+
+
 @pytest.fixture(scope="module")
 def understood(tmp_path_factory: pytest.TempPathFactory) -> Understanding:
-    """The blind sentences."""
-    return judged(tmp_path_factory.mktemp("content"), blind())
+    """The blind sentences, and the near misses beside those out of scope."""
+    sentences = blind()
+    beyond = {language: [*sentences[BEYOND][language], *texts] for language, texts in near_misses().items()}
+    return judged(tmp_path_factory.mktemp("content"), {**sentences, BEYOND: beyond})
 
 
 @pytest.fixture(scope="module")
@@ -84,5 +94,13 @@ def test_strangers_with_manners_are_understood(polite: Understanding, language: 
 
 @pytest.mark.parametrize("language", ["it", "en"])
 def test_what_is_none_of_ours_is_left_unanswered(understood: Understanding, language: str) -> None:
-    beyond = [one for one in understood.out_of_scope if one.language == language]
+    near = set(near_misses()[language])
+    beyond = [one for one in understood.out_of_scope if one.language == language and one.text not in near]
     assert share(beyond, [one for one in beyond if one.outcome == "unsure"]) >= ABSTAINED
+
+
+@pytest.mark.parametrize("language", ["it", "en"])
+def test_near_misses_are_left_unanswered(understood: Understanding, language: str) -> None:
+    near = set(near_misses()[language])
+    beyond = [one for one in understood.out_of_scope if one.language == language and one.text in near]
+    assert share(beyond, [one for one in beyond if one.outcome == "unsure"]) >= NEAR_ABSTAINED
