@@ -9,6 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.common import CareAction, Event, entity, hand_off, last_answers, text
+from actions.towns import find_town
 
 TOPIC = "price_availability"
 #: Answers that tell one product: what is said next is about that one.
@@ -16,13 +17,25 @@ TOLD = ("utter_price_monthly", "utter_price_once", "utter_stock_offer", "utter_s
 _NET = r"(fibra|adsl|fwa|internet|wi-?fi|rete|linea|segnale|[345]g|fib(er|re)|broadband|signal)"
 _COVERAGE = re.compile(
     rf"\b(copertur\w+|copert[oaie]|copr(e|ite|ono)|raggiunt\w+|coverage|covered)\b"
-    rf"|\b(arriv(a|ano|ate|erà|at[ao]|o)|passa|prende|c'è)\b.{{0,40}}\b{_NET}\b"
-    rf"|\b{_NET}\b.{{0,30}}\b(arriv(a|ano|ate|erà|at[ao])|passa|prende|c'è|raggiunge)\b"
+    rf"|\b(arriv(a|ano|ate|erà|at[ao]))\b.{{0,40}}\b{_NET}\b"
+    rf"|\b{_NET}\b.{{0,30}}\b(arriv(a|ano|ate|erà|at[ao])|raggiunge)\b"
     rf"|\b{_NET}\b.{{0,30}}\b(available|reach(es)?)\b"
     rf"|\b(get|available|reach)\b.{{0,30}}\b{_NET}\b.{{0,30}}\b(at|in|to) my\b"
     rf"|\bdisponibil\w+\b.{{0,40}}\b(indirizzo|via|casa mia|zona|da me)\b",
     re.IGNORECASE,
 )
+#: "C'è la fibra …?": coverage where a place is named, else what an offer holds ("con internet c'è il modem?").
+_THERE = re.compile(
+    rf"\b(c['’]è|passa|prende|avete|is there|do you have)\b.{{0,40}}\b{_NET}\b"
+    rf"|\b{_NET}\b.{{0,30}}\b(c['’]è|passa|prende)\b",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"\b((mi[oa]|nostr[oa]) (via|paese|zona|casa|indirizzo|comune|citt[aà]|palazzo)|da (me|noi)|casa mia|qui"
+    r"|in (via|viale|piazza|corso|zona)|my (street|area|house|home|town|village|address|place)|here)\b",
+    re.IGNORECASE,
+)
+_NO = re.compile(r"\b(non|nn|not|never|niente)\b|n['’]t\b|^\W*no\b", re.IGNORECASE)
 _PRICE = re.compile(r"\b(quant[oi]|cost\w*|prezz\w+|canone|al mese|how much|prices?|costs?|a month)\b", re.IGNORECASE)
 _OTHERS = re.compile(r"\b(altr[oaie]|offert\w+|promo\w*|che cosa avete|others?|else|offers?|plans?)\b", re.IGNORECASE)
 _STOCK = re.compile(
@@ -58,7 +71,7 @@ async def sell(dispatcher: CollectingDispatcher, tracker: Tracker, systems: Back
     wanted = entity(tracker, "product") or tracker.get_slot("product")
     names = [product.name for product in await systems.catalogue.products() if product.id == wanted]
     dispatcher.utter_message(response="utter_want_offer")
-    hand_off(dispatcher, tracker, reason="topic", topic=TOPIC, note=f"wants_offer: {names[0] if names else '?'}")
+    hand_off(dispatcher, tracker, reason="topic", topic=TOPIC, note=f"wants_offer: {names[0] if names else wanted}")
     return []
 
 
@@ -70,7 +83,9 @@ def check_coverage(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
 
 def asks_coverage(said: str) -> bool:
     """ "In via Garibaldi 8 arriva la fibra?": not its price."""
-    return not said.startswith("/") and bool(_COVERAGE.search(said))
+    if said.startswith("/"):
+        return False
+    return bool(_COVERAGE.search(said) or _THERE.search(said) and (_PLACE.search(said) or find_town(said)))
 
 
 def asks_price(said: str) -> bool:
@@ -87,7 +102,7 @@ def follows_a_product(tracker: Tracker) -> bool:
 def wants_it(tracker: Tracker) -> bool:
     """True when a product was told just before and the customer says, in whatever words, to want it."""
     said = text(tracker)
-    return told(last_answers(tracker)) and bool(_WANTS.search(said)) and not _PRICE.search(said)
+    return told(last_answers(tracker)) and bool(_WANTS.search(said)) and not (_PRICE.search(said) or _NO.search(said))
 
 
 def told(answers: Sequence[str]) -> bool:

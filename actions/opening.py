@@ -14,8 +14,7 @@ from actions.when import DAYS, italy
 LOOK_AHEAD_DAYS = 60
 #: Words of who asks for a shop.
 SHOP = re.compile(
-    r"\b(negozi\w*|punt[oi] vendita|apert\w+|aprite|chiu\w+|orar\w+|shops?|stores?|open\w*|clos\w+|hours)\b",
-    re.IGNORECASE,
+    r"\b(negozi\w*|punt[oi] vendita|apert\w+|aprite|chiu\w+|shops?|stores?|open\w*|clos(ed?|es|ing))\b", re.IGNORECASE
 )
 
 

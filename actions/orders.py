@@ -24,7 +24,7 @@ MOST = 2
 DAY_ENDS = time(20)
 #: Nobody came: a promise was broken, and a customer code is not what should be asked for first.
 _MISSED = re.compile(
-    r"\bnon (è|e'|si è|s'è) (mai )?(venut|passat|presentat|arrivat|vist|fatt)[oa]\b"
+    r"\bnon (è|e'|si è|s'è) (mai |ancora )?(venut|passat|presentat|arrivat|vist|fatt)[oa]\b"
     r"|\bnessuno (è|si è) (venut|passat|presentat|vist)\w+|\b(mi ha|avete|ha) dato buca|\bbidon\w+"
     r"|\b(didn'?t|did not|never) (show\w*|c[oa]me|turn\w*)|no[- ]show|\bnobody (came|showed|turned)",
     re.IGNORECASE,

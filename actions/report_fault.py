@@ -26,6 +26,7 @@ SLOTS = ("fault_line", "fault_since", "fault_what", "contact_time")
 #: Enough for the technician; a longer story stays in the conversation, which the agent sees anyway.
 LONGEST = 200
 ASKS_FOR_A_SHOP = frozenset({"find_store", "store_hours"})
+_HOURS = re.compile(r"\b(orar\w+|hours)\b", re.IGNORECASE)
 #: While facts are asked in free words, the customer's story sounds like these topics and is still the answer.
 STORY = frozenset({"report_fault", "line_status", "complaint", "greet", "thank"})
 
@@ -102,8 +103,9 @@ class ValidateFaultForm(FormCheck):
 
     def _changes_topic(self, words: Said) -> bool:
         # "Via Roma 3, Lecce" says where the line is; it asks for no shop.
-        elsewhere = words.asked == "fault_line" and words.intent in ASKS_FOR_A_SHOP
-        return super()._changes_topic(words) and not (elsewhere and not words.tapped and not SHOP.search(words.text))
+        shop = SHOP.search(words.text) or _HOURS.search(words.text)
+        elsewhere = words.asked == "fault_line" and words.intent in ASKS_FOR_A_SHOP and not words.tapped and not shop
+        return not elsewhere and super()._changes_topic(words)
 
     async def _read_line(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends

@@ -180,6 +180,7 @@ def test_a_day_that_leaves_several_windows_or_none(http_actions: ActionServer, s
         ("non posso giovedì", ["mer 25 nov 9-12", "mer 25 nov 14-17", "ven 27 nov 9-12", "ven 27 nov 14-17"]),
         ("giovedì non ci sono, e di mattina non riesco", ["mer 25 nov 14-17", "ven 27 nov 14-17"]),
         ("la mattina no, non posso", ["mer 25 nov 14-17", "gio 26 nov 14-17", "ven 27 nov 14-17"]),
+        ("giovedì, in che orari?", ["gio 26 nov 9-12", "gio 26 nov 14-17"]),
         ("tranne venerdì tutto", ["mer 25 nov 9-12", "mer 25 nov 14-17", "gio 26 nov 9-12", "gio 26 nov 14-17"]),
         ("I can't on Wednesday or in the morning", ["gio 26 nov 14-17", "ven 27 nov 14-17"]),
         ("non posso mercoledì, meglio venerdì", ["ven 27 nov 9-12", "ven 27 nov 14-17"]),

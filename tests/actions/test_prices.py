@@ -159,11 +159,23 @@ def person(answer: Answer) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     "text",
     ["in via garibaldi 8 arriva la fibra?", "copertura 5g nel mio paese", "siamo coperti dalla fibra?",
-     "da me arriva la fibra o no?", "la fibra è arrivata nella mia via?", "is fibre available at my address?"],
+     "da me arriva la fibra o no?", "avete il 5g a lodi?", "c'è la fibra nel mio paese?",
+     "la fibra è arrivata nella mia via?", "is fibre available at my address?"],
 )  # fmt: skip
 def test_whether_it_reaches_an_address_is_looked_up_by_a_person(actions: ActionServer, text: str) -> None:
     answer = price(actions, text)
     assert answer.said == ["utter_coverage"] and person(answer) == [("topic", "price_availability", "coverage")]
+
+
+@pytest.mark.parametrize("text", ["con la fibra c'è il modem incluso?", "c'è internet compreso nella tariffa mobile?"])
+def test_what_an_offer_holds_is_no_coverage(actions: ActionServer, text: str) -> None:
+    assert "utter_coverage" not in price(actions, text).said
+
+
+@pytest.mark.parametrize("text", ["non mi interessa, è cara", "no non la voglio", "I don't want it"])
+def test_who_does_not_want_it_is_sold_nothing(actions: ActionServer, text: str) -> None:
+    answer = price(actions, text, slots={"product": "viva-fibra"}, events=TOLD)
+    assert "utter_want_offer" not in answer.said and not person(answer)
 
 
 def test_the_price_is_told_with_it_when_it_was_asked(actions: ActionServer) -> None:
