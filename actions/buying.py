@@ -1,7 +1,6 @@
 """What only a person can do with an offer: see whether it reaches an address, and set it up for who wants it."""
 
 import re
-from collections.abc import Sequence
 from typing import ClassVar
 
 from rasa_sdk import Tracker
@@ -90,21 +89,20 @@ def asks_coverage(said: str) -> bool:
 
 def asks_price(said: str) -> bool:
     """ "Quanto costa?", of something told already; not "what else is there?"."""
-    return not said.startswith("/") and bool(_PRICE.search(said)) and not _OTHERS.search(said)
+    return bool(_PRICE.search(said)) and not _OTHERS.search(said)
 
 
 def follows_a_product(tracker: Tracker) -> bool:
     """True when the product told just before is asked for in a shop: "ce l'avete a Milano?"."""
-    said = text(tracker)
-    return not said.startswith("/") and told(last_answers(tracker)) and bool(_STOCK.search(said))
+    return told(tracker) and bool(_STOCK.search(text(tracker)))
 
 
 def wants_it(tracker: Tracker) -> bool:
     """True when a product was told just before and the customer says, in whatever words, to want it."""
     said = text(tracker)
-    return told(last_answers(tracker)) and bool(_WANTS.search(said)) and not (_PRICE.search(said) or _NO.search(said))
+    return told(tracker) and bool(_WANTS.search(said)) and not (_PRICE.search(said) or _NO.search(said))
 
 
-def told(answers: Sequence[str]) -> bool:
-    """Whether these answers told one product."""
-    return any(answer in TOLD for answer in answers)
+def told(tracker: Tracker) -> bool:
+    """True when one product was told just before."""
+    return any(answer in TOLD for answer in last_answers(tracker))

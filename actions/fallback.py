@@ -27,6 +27,13 @@ KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍
 MISUNDERSTOOD = "misunderstood"
 #: So many messages back it counts still: said, the question in other words, said again.
 SO_LATE = 2
+#: Words that no topic recognised, and that go on about what was told just before; and what answers them.
+FOLLOW_UPS = (
+    (disputes_the_bill, dispute),
+    (wants_it, sell),
+    (follows_a_line, LineStatus().answer),
+    (follows_a_visit, MoveAppointment().answer),
+)
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
 
@@ -60,20 +67,13 @@ class NotUnderstood(CareAction):
         if not form and asks_to_wait(tracker):
             dispatcher.utter_message(response="utter_take_your_time")
             return [FollowupAction("action_listen")]
-        if not form and disputes_the_bill(tracker):
-            return [*await dispute(dispatcher, tracker, systems), FollowupAction("action_listen")]
-        if not form and wants_it(tracker):
-            return [*await sell(dispatcher, tracker, systems), FollowupAction("action_listen")]
-        if not form and follows_a_line(tracker):
-            told = await LineStatus().answer(dispatcher, tracker, systems)
+        goes_on = None if form else next((answer for follows, answer in FOLLOW_UPS if follows(tracker)), None)
+        if goes_on:
+            told: list[Event] = await goes_on(dispatcher, tracker, systems)
             asks_on = any(event["event"] == "followup" for event in told)
             return told if asks_on else [*told, FollowupAction("action_listen")]
         if not form and follows_a_store(tracker):
             return [FollowupAction("store_form")]
-        if not form and follows_a_visit(tracker):
-            told = await MoveAppointment().answer(dispatcher, tracker, systems)
-            asks_on = any(event["event"] == "followup" for event in told)
-            return told if asks_on else [*told, FollowupAction("action_listen")]
         # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
         over: list[Event] = [*(end_form() if form else []), FollowupAction("action_listen")]
         if about := also_asked_for_a_person(tracker):

@@ -53,13 +53,12 @@ class LineStatus(CareAction):
         if last and _NOTIFY.search(text(tracker)):
             await start_watch(str(last), dispatcher, systems)
             return _cleared()
-        if looked.place:
-            return [*_cleared(), *await tell(looked.place, service, dispatcher, tracker, systems)]
-        again = asks_on(tracker) if not looked.choices and not looked.unknown else None
-        if again:
-            return [*_cleared(), *await tell(again, service, dispatcher, tracker, systems)]
+        names_one = bool(looked.choices or looked.unknown)  # and which one must be asked
+        place = looked.place or (None if names_one else asks_on(tracker))
+        if place:
+            return [*_cleared(), *await tell(place, service, dispatcher, tracker, systems)]
         own = await own_lines(tracker, systems)
-        if own and not looked.choices and not looked.unknown:
+        if own and not names_one:
             return [*_cleared(), *await _tell_own(own, dispatcher, tracker, systems)]
         return [*_cleared(), SlotSet("_line_service", service), FollowupAction("line_form")]
 

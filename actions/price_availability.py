@@ -12,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.backends import Backends
 from actions.backends.catalogue import Product, Stock
 from actions.buying import asks_coverage, asks_price, check_coverage, follows_a_product, sell, told, wants_it
-from actions.common import CareAction, Event, entity, language, last_answers, text
+from actions.common import CareAction, Event, entity, language, text
 from actions.forms import Events, FormCheck, Said
 from actions.products import Found, by_budget, find_kind, find_product
 from actions.towns import Town, find_town
@@ -133,7 +133,7 @@ def wanted(tracker: Tracker, products: list[Product]) -> Found:
         return Found(None)
     found = find_product(said, products)
     # "E quanto costa?" is about the one just told.
-    asks_on = follows_a_product(tracker) or told(last_answers(tracker)) and asks_price(said)
+    asks_on = follows_a_product(tracker) or told(tracker) and asks_price(said)
     asks_on = asks_on and not (found.other_model or find_kind(said))
     last = tracker.get_slot("product") if asks_on else None
     return found if found.product else Found(next((one for one in products if one.id == last), None), found.other_model)

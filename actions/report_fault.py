@@ -112,10 +112,10 @@ class ValidateFaultForm(FormCheck):
     ) -> Events | None:
         kept = tracker.get_slot("fault_line") if words.asked is None else None
         number = kept or words.data.get("fault_line") or find_phone(words.text)
-        since = SINCE.search(words.text) if words.asked and not words.tapped and "?" not in words.text else None
-        if not number and since and not tracker.get_slot("fault_since"):
-            return [SlotSet("fault_since", since.group())]  # told before it was asked; the number is asked again
         if not number:
+            since = SINCE.search(words.text) if words.asked and not words.tapped and "?" not in words.text else None
+            if since and not tracker.get_slot("fault_since"):
+                return [SlotSet("fault_since", since.group())]  # told before it was asked; the number is asked again
             return await self._told_transit(words, dispatcher, tracker, systems)
         line = await systems.lines.by_number(str(number))
         if line is None:

@@ -5,6 +5,7 @@ follow-up ("e domenica?", "un altro"), with the shop of the last answer in `_sto
 """
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,13 @@ ELSEWHERE = re.compile(
 )
 WEEK = re.compile(r"\b(settimana|settimanali|tutti i giorni|ogni giorno|whole week|all week|every day|weekly)\b", re.I)
 
+#: "E a Bologna?", "e venerdì?", "ce l'avete a Milano?" sound like questions for a shop, and go on about something else
+#: when that was told just before.
+FOLLOW_UPS: tuple[tuple[Callable[[Tracker], bool], CareAction], ...] = (
+    (follows_a_line, LineStatus()),
+    (follows_a_visit, MoveAppointment()),
+    (follows_a_product, PriceAvailability()),
+)
 #: Farther than this is not "in" the town any more: the customer is told so.
 IN_TOWN_KM = 20.0
 #: Another shop farther than this is not offered.
@@ -43,10 +51,7 @@ NOTICE_DAYS = 5
 
 
 class StoreForm(FormCheck):
-    """Finds out where to look. Asks for the town, or the position where the customer's app can share it.
-
-    "E a Bologna?" sounds like a question for a shop, but after an answer about a line it is one about the line.
-    """
+    """Finds out where to look. Asks for the town, or the position where the customer's app can share it."""
 
     topic = "find_store"
     form = "store_form"
@@ -57,14 +62,10 @@ class StoreForm(FormCheck):
     async def read(
         self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
     ) -> Events | None:
-        if words.asked is None and not words.tapped and follows_a_line(tracker):
-            told = await LineStatus().answer(dispatcher, tracker, systems)
-            return [*told, SlotSet("_place", None), *self.end()]
-        if words.asked is None and follows_a_visit(tracker):
-            told = await MoveAppointment().answer(dispatcher, tracker, systems)
-            return [*told, SlotSet("_place", None), *self.end()]
-        if words.asked is None and follows_a_product(tracker):
-            told = await PriceAvailability().answer(dispatcher, tracker, systems)
+        opens = words.asked is None and not words.tapped
+        goes_on = next((one for follows, one in FOLLOW_UPS if follows(tracker)), None) if opens else None
+        if goes_on:
+            told = await goes_on.answer(dispatcher, tracker, systems)
             return [*told, SlotSet("_place", None), *self.end()]
         today = now(tracker).date()
         day = _asked_day(words, today)
