@@ -49,6 +49,12 @@ class Answer:
         """True when the form is over after this."""
         return any(event["event"] == "active_loop" and event["name"] is None for event in self.events)
 
+    @property
+    def persons(self) -> list[tuple[str, str, str]]:
+        """(reason, topic, note) of each time a person was asked for."""
+        wanted = [one["custom"]["handoff"] for one in self.responses if "handoff" in (one.get("custom") or {})]
+        return [(one["reason"], one["topic"], one["note"]) for one in wanted]
+
     def response(self, name: str) -> dict[str, Any]:
         """The variables of one response."""
         return next(one for one in self.responses if one.get("response") == name)
@@ -57,6 +63,12 @@ class Answer:
         """The data of one kind of custom message: handoff, promise, watch, watch_result."""
         found = (one["custom"][kind] for one in self.responses if kind in (one.get("custom") or {}))
         return next(found, None)
+
+
+def answered(intent: str, *answers: str) -> list[dict[str, Any]]:
+    """The events of a turn in which a message of this intent got these answers."""
+    message = {"event": "user", "text": "x", "parse_data": {"intent": {"name": intent}}}
+    return [message, *({"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": one}} for one in answers)]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.actions.conftest import ActionServer
+from tests.actions.conftest import ActionServer, answered
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOSE = ["bill_question", "price_availability"]
@@ -88,24 +88,19 @@ def test_after_it_a_second_miss_brings_a_person(actions: ActionServer) -> None:
 def asked_which() -> list[dict[str, Any]]:
     """A turn that ended with "do you mean … or …?"."""
     bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_did_you_mean"}}
-    return [*a_message("nlu_fallback"), {"event": "action", "name": "action_not_understood"}, bot]
-
-
-def a_message(intent: str) -> list[dict[str, Any]]:
-    """What a customer says."""
-    return [{"event": "user", "text": "x", "parse_data": {"intent": {"name": intent}}}]
+    return [*answered("nlu_fallback"), {"event": "action", "name": "action_not_understood"}, bot]
 
 
 def test_neither_of_them_asks_for_other_words(actions: ActionServer) -> None:
     neither = actions.call("action_small_talk", text="nessuna delle due", intent="deny", events=asked_which())
     assert neither.said == ["utter_neither"]
-    plain = actions.call("action_small_talk", text="no", intent="deny", events=a_message("store_hours"))
+    plain = actions.call("action_small_talk", text="no", intent="deny", events=answered("store_hours"))
     assert plain.said == ["utter_deny"]
 
 
 def test_not_understood_after_neither_brings_a_person(actions: ActionServer) -> None:
     bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_neither"}}
-    refused = [*asked_which(), *a_message("deny"), {"event": "action", "name": "action_small_talk"}, bot]
+    refused = [*asked_which(), *answered("deny"), {"event": "action", "name": "action_small_talk"}, bot]
     assert "utter_not_understood_again" in said(say(actions, [], events=refused))
 
 
@@ -116,15 +111,10 @@ def test_who_may_have_asked_for_a_person_is_given_one(actions: ActionServer, clo
     assert [(one["reason"], one["topic"]) for one in wanted] == [("asked", "report_fault")] and said(found) == []
 
 
-def protest(actions: ActionServer, *, events: list[dict[str, Any]], loop: str | None = None) -> list[str]:
+def protest(actions: ActionServer, *, events: list[dict[str, Any]]) -> list[str]:
     """What is answered to "that is not what I asked"."""
     text = "non è quello che ho chiesto"
-    return actions.call("action_not_understood", text=text, intent="misunderstood", events=events, loop=loop).said
-
-
-def answered(topic: str, answer: str) -> list[dict[str, Any]]:
-    """A turn of a topic."""
-    return [*a_message(topic), {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": answer}}]
+    return actions.call("action_not_understood", text=text, intent="misunderstood", events=events).said
 
 
 def test_who_is_answered_something_else_is_asked_again_and_then_given_a_person(actions: ActionServer) -> None:

@@ -232,24 +232,22 @@ def test_a_question_for_a_shop_stays_one(actions: ActionServer, text: str) -> No
     assert asked.slots["_place"]["name"] == "Bologna"
 
 
-def told(answer: str) -> list[dict[str, Any]]:
-    """A turn in which the state of a line was told."""
-    bot = {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": answer}}
-    return [{"event": "user", "text": "x", "parse_data": {"intent": {"name": "line_status"}}}, bot]
-
-
 @pytest.mark.parametrize("answer", ["utter_incident_fixed", "utter_watch_set"])
 def test_when_is_it_back_means_the_place_just_told(actions: ActionServer, answer: str) -> None:
     place = ask(actions, "ci sono guasti a Bari?").slots["_told_place"]
-    again = ask(actions, "grazie, quando torna?", slots={"_told_place": place}, events=told(answer))
+    told = told_before("action_line_status", answer)
+    again = ask(actions, "grazie, quando torna?", slots={"_told_place": place}, events=told)
     assert [one["area"] for one in again.responses if "area" in one] == ["Bari"]
     vague: dict[str, Any] = {"text": "e quando finisce?", "slots": {"_told_place": place}}
-    unsure = actions.call("action_not_understood", events=told("utter_incident_fixed"), **vague)
+    told = told_before("action_line_status", "utter_incident_fixed")
+    unsure = actions.call("action_not_understood", events=told, **vague)
     assert [one["area"] for one in unsure.responses if "area" in one] == ["Bari"]
-    assert actions.call("action_not_understood", events=told("utter_greet"), **vague).said == ["utter_rephrase"]
+    greeted = told_before("action_small_talk", "utter_greet")
+    assert actions.call("action_not_understood", events=greeted, **vague).said == ["utter_rephrase"]
 
 
 def test_another_place_is_another_place(actions: ActionServer) -> None:
     place = ask(actions, "ci sono guasti a Bari?").slots["_told_place"]
-    other = ask(actions, "e a firenze?", slots={"_told_place": place}, events=told("utter_incident_fixed"))
+    told = told_before("action_line_status", "utter_incident_fixed")
+    other = ask(actions, "e a firenze?", slots={"_told_place": place}, events=told)
     assert other.said == ["utter_town_fine"] and "Firenze" in other.slots["_told_place"]

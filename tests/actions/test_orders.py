@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.conftest import ActionServer, Answer, FakeSystems
+from tests.actions.conftest import ActionServer, Answer, FakeSystems, answered
 
 GIULIA, MARCO, AMINA, LUCA, SOFIA = "VL-104233", "VL-118457", "VL-126790", "VL-133508", "VL-140912"
 VISIT = {
@@ -245,9 +245,8 @@ def test_a_visit_is_called_off_by_a_person(actions: ActionServer, text: str) -> 
     assert asked.slots["_cancel_wanted"] is True
     slots = {"_pending_topic": "technician_appointment", "_cancel_wanted": True}
     done = run(actions, "identity_done", GIULIA, "0147", slots=slots)
-    wanted = [one["custom"]["handoff"] for one in done.responses if "handoff" in (one.get("custom") or {})]
     assert done.said == ["utter_appointment_cancel"] and done.slots["_cancel_wanted"] is None
-    assert [(one["reason"], one["note"].split(":")[0]) for one in wanted] == [("topic", "visit_cancel")]
+    assert [(reason, note.split(":")[0]) for reason, _, note in done.persons] == [("topic", "visit_cancel")]
 
 
 def test_a_visit_that_was_called_off_is_no_wish_to(actions: ActionServer) -> None:
@@ -261,20 +260,14 @@ def test_a_visit_that_was_called_off_is_no_wish_to(actions: ActionServer) -> Non
 )
 def test_a_visit_that_nobody_came_to_brings_a_person_at_once(actions: ActionServer, text: str) -> None:
     answer = run(actions, "technician_appointment", None, text)
-    wanted = [one["custom"]["handoff"] for one in answer.responses if "handoff" in (one.get("custom") or {})]
     assert answer.said == ["utter_appointment_missed"]
-    assert [(one["reason"], one["topic"], one["note"]) for one in wanted] == [
-        ("complaint", "technician_appointment", "visit_missed")
-    ]
+    assert answer.persons == [("complaint", "technician_appointment", "visit_missed")]
 
 
 def test_another_time_is_asked_for_after_the_visit_was_told(http_actions: ActionServer, systems: FakeSystems) -> None:
     systems.on("/appointments", (200, {"appointments": [VISIT]}))
     systems.on("/appointments/APT-1/free-slots", (200, FREE))
-    told = [
-        {"event": "user", "text": "x", "parse_data": {"intent": {"name": "technician_appointment"}}},
-        {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_appointment"}},
-    ]
+    told = answered("technician_appointment", "utter_appointment")
     answer = run(http_actions, "not_understood", GIULIA, "can't do wednesday or thursday", events=told)
     assert [button["title"] for button in answer.response("utter_slots_offer")["buttons"]] == [
         "ven 27 nov 9-12", "ven 27 nov 14-17",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.actions.conftest import ActionServer, Answer, FakeSystems
+from tests.actions.conftest import ActionServer, Answer, FakeSystems, answered
 
 DEMO = Path(__file__).resolve().parents[2] / "actions" / "backends" / "demo"
 PHONE = {"id": "p1", "name": "Prova Phone", "kind": "phone", "price": "99.00", "monthly": False, "details": {"it": "x"}}
@@ -143,17 +143,7 @@ def test_a_broken_catalogue_is_told(http_actions: ActionServer, systems: FakeSys
     assert (price(http_actions, "prova phone").custom("handoff") or {})["reason"] == "backend_down"
 
 
-TOLD = [
-    {"event": "user", "text": "x", "parse_data": {"intent": {"name": "price_availability"}}},
-    {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_price_monthly"}},
-    {"event": "bot", "text": "…", "data": {}, "metadata": {"utter_action": "utter_stock_offer"}},
-]
-
-
-def person(answer: Answer) -> list[tuple[str, str, str]]:
-    """Reason, topic and note of the hand-offs."""
-    wanted = [one["custom"]["handoff"] for one in answer.responses if "handoff" in (one.get("custom") or {})]
-    return [(one["reason"], one["topic"], one["note"]) for one in wanted]
+TOLD = answered("price_availability", "utter_price_monthly", "utter_stock_offer")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +154,7 @@ def person(answer: Answer) -> list[tuple[str, str, str]]:
 )  # fmt: skip
 def test_whether_it_reaches_an_address_is_looked_up_by_a_person(actions: ActionServer, text: str) -> None:
     answer = price(actions, text)
-    assert answer.said == ["utter_coverage"] and person(answer) == [("topic", "price_availability", "coverage")]
+    assert answer.said == ["utter_coverage"] and answer.persons == [("topic", "price_availability", "coverage")]
 
 
 @pytest.mark.parametrize("text", ["con la fibra c'è il modem incluso?", "c'è internet compreso nella tariffa mobile?"])
@@ -175,12 +165,12 @@ def test_what_an_offer_holds_is_no_coverage(actions: ActionServer, text: str) ->
 @pytest.mark.parametrize("text", ["non mi interessa, è cara", "no non la voglio", "I don't want it"])
 def test_who_does_not_want_it_is_sold_nothing(actions: ActionServer, text: str) -> None:
     answer = price(actions, text, slots={"product": "viva-fibra"}, events=TOLD)
-    assert "utter_want_offer" not in answer.said and not person(answer)
+    assert "utter_want_offer" not in answer.said and not answer.persons
 
 
 def test_the_price_is_told_with_it_when_it_was_asked(actions: ActionServer) -> None:
     answer = price(actions, "quanto costa la fibra, e arriva a casa mia la fibra?")
-    assert answer.said == ["utter_price_monthly", "utter_stock_offer", "utter_coverage"] and person(answer)
+    assert answer.said == ["utter_price_monthly", "utter_stock_offer", "utter_coverage"] and answer.persons
 
 
 def test_how_much_is_it_means_the_one_just_told(actions: ActionServer) -> None:
@@ -205,7 +195,7 @@ def test_who_wants_what_was_just_told_gets_a_person(
 ) -> None:
     told = actions.call(action, text=text, intent=intent, slots={"product": "viva-fibra"}, events=TOLD)
     assert told.said == ["utter_want_offer"]
-    assert person(told) == [("topic", "price_availability", "wants_offer: Viva Fibra")]
+    assert told.persons == [("topic", "price_availability", "wants_offer: Viva Fibra")]
     untold = actions.call(action, text=text, intent=intent, slots={"product": "viva-fibra"})
     assert "utter_want_offer" not in untold.said
 
@@ -213,4 +203,4 @@ def test_who_wants_what_was_just_told_gets_a_person(
 def test_the_tap_on_it_brings_the_same_person(actions: ActionServer) -> None:
     tap: dict[str, Any] = {"intent": "want_offer", "entities": {"product": "viva-mobile-max"}}
     answer = actions.call("action_want_offer", text='/want_offer{"product": "viva-mobile-max"}', **tap)
-    assert person(answer) == [("topic", "price_availability", "wants_offer: Viva Mobile Max")]
+    assert answer.persons == [("topic", "price_availability", "wants_offer: Viva Mobile Max")]
