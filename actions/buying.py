@@ -12,7 +12,11 @@ from actions.towns import find_town
 
 TOPIC = "price_availability"
 #: Answers that tell one product: what is said next is about that one.
-TOLD = ("utter_price_monthly", "utter_price_once", "utter_stock_offer", "utter_stock_online", "utter_stock_town")
+TOLD = (
+    "utter_price_monthly", "utter_price_once", "utter_price_cheapest_monthly", "utter_price_cheapest_once",
+    "utter_price_fastest_monthly", "utter_price_most_data_monthly", "utter_stock_offer", "utter_stock_online",
+    "utter_stock_town",
+)  # fmt: skip
 _NET = r"(fibra|adsl|fwa|internet|wi-?fi|rete|linea|segnale|[345]g|fib(er|re)|broadband|signal)"
 _COVERAGE = re.compile(
     rf"\b(copertur\w+|copert[oaie]|copr(e|ite|ono)|raggiunt\w+|coverage|covered)\b"

@@ -16,8 +16,10 @@ from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
 from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, asks_to_wait, end_form, hand_off, intent, language, text
+from actions.extremes import follows_products
 from actions.line_status import LineStatus, follows_a_line
 from actions.moving import MoveAppointment, follows_a_visit
+from actions.price_availability import PriceAvailability
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
 
@@ -31,6 +33,7 @@ SO_LATE = 2
 FOLLOW_UPS = (
     (disputes_the_bill, dispute),
     (wants_it, sell),
+    (follows_products, PriceAvailability().answer),
     (follows_a_line, LineStatus().answer),
     (follows_a_visit, MoveAppointment().answer),
 )

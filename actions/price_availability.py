@@ -13,6 +13,7 @@ from actions.backends import Backends
 from actions.backends.catalogue import Product, Stock
 from actions.buying import asks_coverage, asks_price, check_coverage, follows_a_product, sell, told, wants_it
 from actions.common import CareAction, Event, entity, language, text
+from actions.extremes import find_extreme, wish_of
 from actions.forms import Events, FormCheck, Said
 from actions.products import Found, by_budget, find_kind, find_product
 from actions.towns import Town, find_town
@@ -35,7 +36,7 @@ class PriceAvailability(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        if wants_it(tracker):
+        if wants_it(tracker) and not wish_of(text(tracker)):
             return await sell(dispatcher, tracker, systems)
         products = await systems.catalogue.products()
         said = text(tracker)
@@ -47,14 +48,16 @@ class PriceAvailability(CareAction):
         if kind == "other":
             dispatcher.utter_message(response="utter_price_not_listed")
             return []
-        found = wanted(tracker, products)
+        extreme = find_extreme(tracker, products)
+        found = Found(extreme.product) if extreme else wanted(tracker, products)
         if found.product:
             town = find_town(said) if not said.startswith("/") else None
-            await self._one(dispatcher, tracker, systems, found.product, town)
+            wish = extreme.wish if extreme else None
+            await self._one(dispatcher, tracker, systems, found.product, town=town, wish=wish)
             if coverage:
                 check_coverage(dispatcher, tracker)
             return [SlotSet("product", found.product.id)]
-        kind = "phone" if found.other_model else kind
+        kind = "phone" if found.other_model else extreme.kind if extreme else kind
         listed = by_budget(said, [product for product in products if product.kind == kind])[:LISTED]
         if listed:
             say_list(dispatcher, language(tracker), listed, "other_model" if found.other_model else f"list_{kind}")
@@ -63,12 +66,14 @@ class PriceAvailability(CareAction):
         return []
 
     async def _one(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends, product: Product, town: Town | None
-    ) -> None:
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends, product: Product, *,
+        town: Town | None, wish: str | None,
+    ) -> None:  # fmt: skip
+        """`wish`: why this one, when it was asked for by what it has most or least of."""
         lang = language(tracker)
         stock = await systems.catalogue.stock(product.id, town=town.name if town else None)
         dispatcher.utter_message(
-            response="utter_price_monthly" if product.monthly else "utter_price_once",
+            response=f"utter_price_{f'{wish}_' if wish else ''}{'monthly' if product.monthly else 'once'}",
             name=product.name, price=euros(product.price, lang),
             details=product.details.get(lang) or product.details["it"],
         )

@@ -15,6 +15,9 @@ ALIKE, SHORT = 84.0, 4
 KINDS = (
     ("other", r"\b(roaming|estero|svizzera|albania|chiamare in|call(s|ing)? abroad|switzerland|cover|custodi\w+|tablet"
               r"|ipad|caricabatterie?|caricator\w|chargers?|pellicol\w|auricolari|cuffie|headphones|smartwatch|tv)\b"),
+    # "Tariffe per il cellulare" is a plan, no telephone to buy.
+    ("mobile", r"\b(tariff\w*|pian[oi]|abbonament\w*|plans?)\b.*\b(cel\w*|telefon\w*|smartphone\w*|mobile|phones?)\b"
+               r"|\bofferte? (mobile|(per|sul|per il|per un) (cel\w*|telefonino|numero))\b|\b(phone|mobile) plans?\b"),
     ("phone", r"\b(telefon\w*|cellular\w*|smartphone\w*|phones?|novita telefoni|android)\b"),
     ("home", r"\b(internet|casa|adsl|fibra|fiber|fibre|broadband|home)\b"),
     ("mobile", r"\b(mobile|giga|tariff\w*|minuti|data plan|plans?|unlimited|gb|numero|operatore)\b"),

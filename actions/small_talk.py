@@ -11,6 +11,8 @@ from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
 from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, end_form, intent, last_answers, metadata, text
+from actions.extremes import follows_products
+from actions.price_availability import PriceAvailability
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
 ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot_aside"}
@@ -58,6 +60,8 @@ class SmallTalk(CareAction):
             if said in ASIDES:
                 dispatcher.utter_message(response=ASIDES[said])
             return [FollowupAction(form)]
+        if follows_products(tracker):
+            return await PriceAvailability().answer(dispatcher, tracker, systems)
         if said == "affirm" and wants_it(tracker):
             return await sell(dispatcher, tracker, systems)
         if said == "deny" and disputes_the_bill(tracker):

@@ -267,3 +267,9 @@ async def test_another_day_after_the_visit_was_told(talk: Conversation) -> None:
 async def test_who_thanks_and_leaves_is_not_asked_to_say_it_again(talk: Conversation) -> None:
     for said in ("thanks bye", "grazie ciao", "ok grazie arrivederci"):
         assert "capito" not in words(await talk.say(said)) and "get that" not in words(talk.turns[-1])
+
+
+async def test_the_cheapest_and_the_fastest_of_a_list(talk: Conversation) -> None:
+    assert "Viva Aria" in words(await talk.say("che offerte avete per internet a casa?"))
+    assert "costa meno è Viva Aria" in words(await talk.say("la meno cara"))
+    assert "più veloce è Viva Fibra" in words(await talk.say("e il più veloce?"))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +29,9 @@ class Product:
     details: Mapping[str, str]
     #: How people call it besides its name.
     aliases: tuple[str, ...] = ()
+    #: What "the fastest" and "the one with most data" are chosen by; None where it is not known.
+    speed_mbps: float | None = None
+    gigabytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,14 @@ def read_product(row: Mapping[str, Any]) -> Product:
         monthly=bool(row["monthly"]),
         details={key: str(value) for key, value in row["details"].items()},
         aliases=tuple(str(alias) for alias in row.get("aliases", ())),
+        speed_mbps=_amount(row.get("speed_mbps")),
+        gigabytes=_amount(row.get("gigabytes")),
     )
+
+
+def _amount(raw: Any) -> float | None:
+    """A number, or the word for no limit."""
+    return None if raw is None else inf if raw == "unlimited" else float(raw)
 
 
 def read_stock(row: Mapping[str, Any]) -> Stock:

@@ -204,3 +204,58 @@ def test_the_tap_on_it_brings_the_same_person(actions: ActionServer) -> None:
     tap: dict[str, Any] = {"intent": "want_offer", "entities": {"product": "viva-mobile-max"}}
     answer = actions.call("action_want_offer", text='/want_offer{"product": "viva-mobile-max"}', **tap)
     assert answer.persons == [("topic", "price_availability", "wants_offer: Viva Mobile Max")]
+
+
+HOME_LIST = answered("price_availability", "utter_price_list_home")
+MOBILE_LIST = answered("price_availability", "utter_price_list_mobile")
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "product", "said"),
+    [
+        ("quello più economico?", HOME_LIST, "viva-aria", "utter_price_cheapest_monthly"),
+        ("e la meno cara?", MOBILE_LIST, "viva-junior", "utter_price_cheapest_monthly"),
+        ("the cheapest one", HOME_LIST, "viva-aria", "utter_price_cheapest_monthly"),
+        ("voglio quella che costa meno", TOLD, "viva-aria", "utter_price_cheapest_monthly"),
+        ("il più veloce", HOME_LIST, "viva-fibra", "utter_price_fastest_monthly"),
+        ("which is the fastest?", HOME_LIST, "viva-fibra", "utter_price_fastest_monthly"),
+        ("quella con più giga", MOBILE_LIST, "viva-mobile-max", "utter_price_most_data_monthly"),
+        ("qual è il telefono meno caro?", [], "redmi-note-14", "utter_price_cheapest_once"),
+        ("internet a casa, la più veloce che avete", [], "viva-fibra", "utter_price_fastest_monthly"),
+    ],
+)
+def test_the_one_with_most_or_least_is_told(
+    actions: ActionServer, text: str, events: list[dict[str, Any]], product: str, said: str
+) -> None:
+    answer = price(actions, text, events=events, slots={"product": "viva-fibra"} if events is TOLD else {})
+    assert answer.slots["product"] == product and answer.said[0] == said
+
+
+def test_a_superlative_without_anything_told_asks_of_what(actions: ActionServer) -> None:
+    assert price(actions, "il più economico").said == ["utter_price_which"]
+    # Nothing says how fast phones are: then all of them.
+    phones = answered("price_availability", "utter_price_list_phone")
+    assert price(actions, "quello più veloce", events=phones).said == ["utter_price_list_phone"]
+
+
+@pytest.mark.parametrize(
+    ("action", "intent"),
+    [("action_small_talk", "deny"), ("action_small_talk", "thank"), ("action_not_understood", "nlu_fallback")],
+)
+def test_a_superlative_taken_for_small_talk_is_told(actions: ActionServer, action: str, intent: str) -> None:
+    answer = actions.call(action, text="la meno cara", intent=intent, events=HOME_LIST)
+    assert answer.said[0] == "utter_price_cheapest_monthly"
+    assert "utter_price_cheapest_monthly" not in actions.call(action, text="la meno cara", intent=intent).said
+
+
+@pytest.mark.parametrize("text", ["tariffe cellulare", "un piano per il telefono di mia figlia", "mobile plans"])
+def test_a_plan_for_a_telephone_is_no_telephone(actions: ActionServer, text: str) -> None:
+    assert price(actions, text).said == ["utter_price_list_mobile"]
+
+
+def test_how_much_data_without_a_limit_over_http(http_actions: ActionServer, systems: FakeSystems) -> None:
+    plan = {**PHONE, "kind": "mobile", "monthly": True}
+    plans = [{**plan, "gigabytes": 200}, {**plan, "id": "p2", "gigabytes": "unlimited"}, {**plan, "id": "p3"}]
+    systems.on("/products", (200, {"products": plans}))
+    systems.on("/products/p2/stock", (200, {"online_days": 2}))
+    assert price(http_actions, "il piano con più giga").slots["product"] == "p2"
