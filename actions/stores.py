@@ -6,7 +6,7 @@ follow-up ("e domenica?", "un altro"), with the shop of the last answer in `_sto
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from rasa_sdk import Tracker
@@ -14,16 +14,17 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
-from actions.backends.stores import Store
+from actions.backends.stores import Address, Store
 from actions.buying import follows_a_product
-from actions.common import CareAction, can_share_location, language, last_actions, now, shared_location, text
-from actions.forms import Events, FormCheck, Said
+from actions.common import CareAction, can_share_location, last_actions, now, shared_location, text
+from actions.forms import Events, FormCheck, Said, ask
 from actions.line_status import LineStatus, follows_a_line
 from actions.moving import MoveAppointment, follows_a_visit
-from actions.opening import day_of, map_link, next_opening, say_clock, say_hours, say_week, state_at
 from actions.price_availability import PriceAvailability
-from actions.towns import Town, distance_km, find_town, plain
-from actions.when import read_day, say_date, say_day, say_moment
+from actions.store_words import IN_TOWN_KM, km_to, say_when, say_where
+from actions.streets import named_among, names_street, on_street
+from actions.towns import Town, find_town, plain
+from actions.when import read_day
 
 ANOTHER = re.compile(
     r"\b(un )?altr[oi]\b(?! (giorn|orari))|\bnon (quest|quell)[oa]\b|\b(quest|quell)[oa]\b.*\bno\b"
@@ -33,6 +34,8 @@ ANOTHER = re.compile(
 ELSEWHERE = re.compile(
     r"\b(altr[ao]|divers[ao]) (citt[aà]|paese|zona|comune|posto)\b|\b(an)?other (town|city|place)", re.IGNORECASE
 )
+#: Nothing is known of appointments at shops; where one is and when it is open answers most of such questions.
+BOOKING = re.compile(r"\b(appuntament\w*|prenot\w+|appointments?|book(ed|ing)?|reserv\w+|walk[- ]?ins?)\b", re.I)
 WEEK = re.compile(r"\b(settimana|settimanali|tutti i giorni|ogni giorno|whole week|all week|every day|weekly)\b", re.I)
 
 #: "E a Bologna?", "e venerdì?", "ce l'avete a Milano?" sound like questions for a shop, and go on about something else
@@ -42,12 +45,12 @@ FOLLOW_UPS: tuple[tuple[Callable[[Tracker], bool], CareAction], ...] = (
     (follows_a_visit, MoveAppointment()),
     (follows_a_product, PriceAvailability()),
 )
-#: Farther than this is not "in" the town any more: the customer is told so.
-IN_TOWN_KM = 20.0
+#: A button's title on the narrowest channel.
+TITLE = 20
 #: Another shop farther than this is not offered.
 REACH_KM = 60.0
-#: How far ahead an unusual day is worth a word.
-NOTICE_DAYS = 5
+#: Shops looked at for the one of a town that the words name; and most shops of one street name to choose from.
+AROUND, MOST = 6, 6
 
 
 class StoreForm(FormCheck):
@@ -73,6 +76,11 @@ class StoreForm(FormCheck):
             # A shop was told just before: "e domenica?", on a Sunday, is the next one.
             later = _asked_day(words, today + timedelta(days=1))
             day = later if later == (today + timedelta(days=7)).isoformat() else day
+        if BOOKING.search(words.text) and not words.tapped:
+            dispatcher.utter_message(response="utter_store_booking")
+        named = await self._named(words, dispatcher, tracker, systems)
+        if named is not None:
+            return [*named, SlotSet("_day", day)]
         place = _place(words, tracker)
         if words.asked == "_place" and tracker.get_slot("_place") is None:
             if place is None:
@@ -88,6 +96,23 @@ class StoreForm(FormCheck):
         if tracker.get_slot("_place") is None and known:
             return [*events, *_at(_named(known))]
         return events
+
+    async def _named(
+        self, words: Said, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends
+    ) -> Events | None:
+        """The shop of a button or of a street; asks which one, when the street's name is in several towns."""
+        tapped = words.data.get("store")
+        if words.tapped:
+            store = await systems.stores.one(str(tapped)) if tapped and tapped != "another" else None
+            return None if store is None else _in(store)
+        found = on_street(words.text, await systems.stores.addresses()) if names_street(words.text) else []
+        here = [shop for shop in found if shop.town == tracker.get_slot("town")]
+        found = here if len(found) > 1 and here else found
+        if len(found) > 1:
+            _ask_which(found[:MOST], dispatcher)
+            return [SlotSet("_place", None), ask("_place")]
+        store = await systems.stores.one(found[0].id) if found else None
+        return None if store is None else _in(store)
 
     async def question(self, slot: str, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> None:
         shares = can_share_location(tracker)
@@ -110,8 +135,8 @@ class StoreAnswer(CareAction):
         if store is None:
             return [SlotSet("_day", None)]
         if store.id != tracker.get_slot("_store_id"):
-            self._say_where(dispatcher, tracker, store, place)
-        self._say_when(dispatcher, tracker, store)
+            say_where(dispatcher, tracker, store, place)
+        say_when(dispatcher, tracker, store)
         return [
             SlotSet("store", store.name),
             SlotSet("_store_id", store.id),
@@ -124,99 +149,32 @@ class StoreAnswer(CareAction):
     ) -> tuple[Store | None, list[str]]:
         seen = list(tracker.get_slot("_stores_seen") or [])
         current = tracker.get_slot("_store_id")
-        if current and not _wants_another(tracker):
+        if current and current not in seen:  # the form has just found it by its street
             store = await systems.stores.one(current)
             if store:
+                return store, [*seen, current]
+        around = await systems.stores.near(place["latitude"], place["longitude"], len(seen) + AROUND)
+        named = named_among(text(tracker), [store for store in around if km_to(store, place) <= IN_TOWN_KM])
+        if named:
+            return named, [*(one for one in seen if one != named.id), named.id]
+        if current and not _wants_another(tracker):
+            store = next((one for one in around if one.id == current), None) or await systems.stores.one(current)
+            if store:
                 return store, seen
-        around = await systems.stores.near(place["latitude"], place["longitude"], len(seen) + 3)
         left = [store for store in around if store.id not in seen]
         if seen:
-            left = [store for store in left if _km(store, place) <= REACH_KM]
+            left = [store for store in left if km_to(store, place) <= REACH_KM]
         if not left:
             dispatcher.utter_message(response="utter_store_no_other" if seen else "utter_store_none")
             return None, seen
         return left[0], [*seen, left[0].id]
 
-    def _say_where(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, store: Store, place: dict[str, Any]
-    ) -> None:
-        km = _km(store, place)
-        if place.get("shared"):
-            dispatcher.utter_message(
-                response="utter_store_from_you", km=_say_km(km, language(tracker)), store=store.name
-            )
-        elif km > IN_TOWN_KM:
-            dispatcher.utter_message(response="utter_store_far", km=f"{km:.0f}")
-
-    def _say_when(self, dispatcher: CollectingDispatcher, tracker: Tracker, store: Store) -> None:
-        moment, lang, asked = now(tracker), language(tracker), tracker.get_slot("_day")
-        facts = {"store": store.name, "address": f"{store.address}, {store.town}", "map": map_link(store)}
-        if asked == "week":
-            dispatcher.utter_message(response="utter_store_week", week=say_week(store, lang), **facts)
-            return
-        day = date.fromisoformat(asked) if asked else moment.date()
-        if day != moment.date():
-            self._say_day(dispatcher, store, day, moment, lang=lang, facts=facts)
-            return
-        state = state_at(store, moment, lang)
-        kind = state.kind if state.day.hours else "closed_today"
-        if state.kind == "closed" and state.opens is None:
-            kind = "closed_long"
-        opens = "" if state.opens is None else say_moment(state.opens, moment, lang)
-        if state.opens and kind in ("break", "later"):
-            opens = say_clock(state.opens)
-        dispatcher.utter_message(
-            response=f"utter_store_{kind}",
-            hours=say_hours(state.day.hours, lang),
-            until=say_clock(state.until) if state.until else "",
-            opens=opens,
-            why=_why(state.day.reason),
-            **facts,
-        )
-        self._say_notice(dispatcher, store, moment, lang)
-
-    def _say_day(
-        self,
-        dispatcher: CollectingDispatcher,
-        store: Store,
-        day: date,
-        moment: datetime,
-        *,
-        lang: str,
-        facts: dict[str, str],
-    ) -> None:
-        found = day_of(store, day, lang)
-        midnight = datetime.combine(day, moment.timetz().replace(hour=0, minute=0))
-        opens = next_opening(store, midnight, lang)
-        closed = "utter_store_day_closed" if opens else "utter_store_closed_long"
-        dispatcher.utter_message(
-            response="utter_store_day_open" if found.hours else closed,
-            day=say_date(day, lang),
-            hours=say_hours(found.hours, lang),
-            opens="" if opens is None else say_moment(opens, moment, lang),
-            why=_why(found.reason),
-            **facts,
-        )
-
-    def _say_notice(self, dispatcher: CollectingDispatcher, store: Store, moment: datetime, lang: str) -> None:
-        """One line about an unusual day close ahead: nobody should stand before a closed shutter."""
-        for offset in range(1, NOTICE_DAYS + 1):
-            day = moment.date() + timedelta(days=offset)
-            found = day_of(store, day, lang)
-            if found.reason and found.hours != store.week[day.weekday()]:
-                dispatcher.utter_message(
-                    response="utter_store_notice_open" if found.hours else "utter_store_notice_closed",
-                    day=say_day(day, moment.date(), lang),
-                    hours=say_hours(found.hours, lang),
-                    why=_why(found.reason),
-                )
-                return
-
 
 def follows_a_store(tracker: Tracker) -> bool:
     """True when words that no topic recognised ask on about the shop told just before: a day, a town, "un altro"."""
     said = text(tracker)
-    asks = read_day(said, now(tracker).date()) or find_town(said) or WEEK.search(plain(said)) or ANOTHER.search(said)
+    where = find_town(said) or names_street(said) or ANOTHER.search(said)
+    asks = where or read_day(said, now(tracker).date()) or WEEK.search(plain(said))
     return bool(asks) and "action_store" in last_actions(tracker)
 
 
@@ -237,6 +195,17 @@ def _at(place: dict[str, Any]) -> Events:
     return [*events, SlotSet("town", place["name"])] if place["name"] else events
 
 
+def _in(store: Store) -> Events:
+    """The place of a shop that was named itself: `action_store` tells this one."""
+    place = {"latitude": store.latitude, "longitude": store.longitude, "name": store.town}
+    return [*_at(place), SlotSet("_store_id", store.id)]
+
+
+def _ask_which(shops: list[Address], dispatcher: CollectingDispatcher) -> None:
+    buttons = [{"title": shop.town[:TITLE], "payload": f'/find_store{{"store": "{shop.id}"}}'} for shop in shops]
+    dispatcher.utter_message(response="utter_store_which_town", buttons=buttons)
+
+
 def _asked_day(words: Said, today: date) -> str | None:
     """The day asked about as ISO date, `week`, or None for now."""
     said = str(words.data.get("day") or ("" if words.tapped else words.text))
@@ -251,16 +220,3 @@ def _wants_another(tracker: Tracker) -> bool:
     tapped = next((one["value"] for one in message.get("entities") or [] if one["entity"] == "store"), None)
     said = str(message.get("text") or "")
     return tapped == "another" or (not said.startswith("/") and bool(ANOTHER.search(said)))
-
-
-def _km(store: Store, place: dict[str, Any]) -> float:
-    return distance_km(place["latitude"], place["longitude"], store.latitude, store.longitude)
-
-
-def _say_km(km: float, lang: str) -> str:
-    said = f"{km:.1f}" if km < 10 else f"{km:.0f}"
-    return said if lang == "en" else said.replace(".", ",")
-
-
-def _why(reason: str) -> str:
-    return f" ({reason})" if reason else ""

@@ -27,7 +27,7 @@ ALIASES = {
     "castellammare": "Castellammare di Stabia", "quartu": "Quartu Sant'Elena", "desenzano": "Desenzano del Garda",
     "mestre": "Venezia", "ostia": "Roma", "san dona": "San Donà di Piave", "sesto s giovanni": "Sesto San Giovanni",
     "bassano": "Bassano del Grappa", "lamezia": "Lamezia Terme", "civitanova": "Civitanova Marche",
-    "casale": "Casale Monferrato", "torre greco": "Torre del Greco", "vibo": "Vibo Valentia",
+    "casale": "Casale Monferrato", "napule": "Napoli", "torre greco": "Torre del Greco", "vibo": "Vibo Valentia",
 }  # fmt: skip
 #: Towns whose name is also an everyday word or a first name: only after "a", "di" … or alone in the message.
 EVERYDAY = frozenset(
@@ -109,7 +109,8 @@ def _names() -> dict[str, Town]:
 
 
 @lru_cache(maxsize=1)
-def _common_words() -> frozenset[str]:
+def common_words() -> frozenset[str]:
+    """Everyday words, as `plain()` leaves them: none of them is a name with a typo."""
     lines = (DATA / "town_words.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
@@ -153,7 +154,7 @@ def _alike(words: list[str]) -> Town | None:
             part = words[start : start + size]
             if len("".join(part)) < 5 or part[0] in BEFORE or _street(words, start):
                 continue
-            if any(word in _common_words() for word in part):
+            if any(word in common_words() for word in part):
                 continue
             needed = LIKE_NEAR if _expected(words, start, size) else LIKE_FAR
             match = process.extractOne(" ".join(part), _fuzzy_names(), scorer=fuzz.ratio, score_cutoff=needed)

@@ -48,6 +48,15 @@ class Store:
     specials: tuple[Special, ...] = ()
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a shop is, and no more: by it the one of a street is found among all."""
+
+    id: str
+    address: str
+    town: str
+
+
 class Stores(Protocol):
     """The system that knows the shops."""
 
@@ -56,6 +65,9 @@ class Stores(Protocol):
 
     async def one(self, store_id: str) -> Store | None:
         """The shop with this id; None when it is gone."""
+
+    async def addresses(self) -> list[Address]:
+        """Where all shops are; none where the system keeps no such list."""
 
 
 class DemoStores:
@@ -68,6 +80,9 @@ class DemoStores:
 
     async def one(self, store_id: str) -> Store | None:
         return next((_store(raw) for raw in _demo() if raw["id"] == store_id), None)
+
+    async def addresses(self) -> list[Address]:
+        return [_address(raw) for raw in _demo()]
 
 
 class HttpStores(HttpSystem):
@@ -83,11 +98,20 @@ class HttpStores(HttpSystem):
         with as_documented("stores"):
             return _store(answer) if answer else None
 
+    async def addresses(self) -> list[Address]:
+        answer = await self.get("/store-addresses")
+        with as_documented("stores"):
+            return [_address(raw) for raw in answer["stores"]] if answer else []
+
 
 @lru_cache(maxsize=1)
 def _demo() -> list[dict[str, Any]]:
     loaded = yaml.safe_load((Path(__file__).parent / "demo" / "stores.yml").read_text(encoding="utf-8"))
     return list(loaded["stores"])
+
+
+def _address(raw: Mapping[str, Any]) -> Address:
+    return Address(str(raw["id"]), str(raw["address"]), str(raw["town"]))
 
 
 def _store(raw: Mapping[str, Any]) -> Store:

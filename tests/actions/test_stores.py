@@ -251,3 +251,74 @@ def test_the_weekday_of_today_is_the_next_one_once_today_was_told(actions: Actio
     assert form(actions, "e sabato?", events=told, **known).slots["_day"] == "2026-11-28"
     assert form(actions, "e oggi?", events=told, **known).slots["_day"] == "2026-11-21"
     assert form(actions, "e domani?", events=told, **known).slots["_day"] == "2026-11-22"
+
+
+@pytest.mark.parametrize(
+    ("text", "store"),
+    [
+        ("il negozio di via Torino a che ora apre?", "Vivalinea Milano Torino"),
+        ("quello in corso Buenos Aires", "Vivalinea Milano Buenos Aires"),
+        ("corso bueno aires è aperto?", "Vivalinea Milano Buenos Aires"),
+        ("negozio c.so buenos aires", "Vivalinea Milano Buenos Aires"),
+        ("negozio via scarlati orari", "Vivalinea Napoli Vomero"),
+        ("via daquino", "Vivalinea Taranto Borgo"),
+        ("corso vittorio che orari fa", "Vivalinea Salerno Corso"),
+        ("via mazzini", "Vivalinea Verona Mazzini"),  # in Lecce it is a square
+        ("via emilia a che ora apre", "Vivalinea Reggio Emilia"),
+        ("corso garibaldi ad ancona", "Vivalinea Ancona Garibaldi"),
+        ("negozio corso buenos aires a milano", "Vivalinea Milano Buenos Aires"),
+    ],
+)
+def test_a_shop_is_found_by_its_street(actions: ActionServer, text: str, store: str) -> None:
+    read = form(actions, text, intent="store_hours")
+    told = actions.call("action_store", text=text, intent="store_hours", slots=read.slots)
+    assert told.slots["store"] == store and "utter_store_far" not in told.said
+    # Told once, it is the shop that follow-ups are about.
+    other = {**read.slots, **told.slots}
+    assert actions.call("action_store", text="un altro", slots=other).slots.get("store") != store
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["abito in via torino, dove siete?", "corso vittorio veneto", "via roma 12", "vado via domani", "è in corso"],
+)
+def test_a_street_without_a_shop_or_of_ones_own_is_none(actions: ActionServer, text: str) -> None:
+    assert form(actions, text, intent="find_store").slots.get("_store_id") is None
+
+
+def test_a_street_name_of_several_towns_asks_which(actions: ActionServer) -> None:
+    asked = form(actions, "il negozio di corso garibaldi", intent="store_hours")
+    assert asked.said == ["utter_store_which_town"] and asked.slots["requested_slot"] == "_place"
+    buttons = asked.responses[0]["buttons"]
+    assert [one["title"] for one in buttons] == ["Ancona", "Reggio Calabria"]
+    tapped = form(actions, buttons[0]["payload"], "_place", intent="find_store", entities={"store": "AN01"})
+    assert tapped.slots["_store_id"] == "AN01"
+    # Where the town is known nobody is asked.
+    known = form(actions, "quello di corso garibaldi", intent="store_hours", slots={"town": "Ancona"})
+    assert known.slots["_store_id"] == "AN01"
+
+
+def test_the_one_of_a_town_by_its_name(actions: ActionServer) -> None:
+    now = "2026-11-21T11:00:00+01:00"
+    rome = {"_place": {"latitude": 41.9028, "longitude": 12.4964, "name": "Roma"}}
+    first = ask(actions, "negozio a roma", now, rome)
+    assert first.slots["store"] == "Vivalinea Roma Nazionale"
+    for said in ("quello a marconi", "non questo, quello di viale marconi"):
+        assert ask(actions, said, now, rome | first.slots).slots["store"] == "Vivalinea Roma Marconi"
+    assert ask(actions, "negozio di milano bovisa", now, {"_place": None}).slots["store"] == "Vivalinea Milano Bovisa"
+
+
+def test_a_system_without_a_list_of_streets_is_asked_for_the_town(
+    http_actions: ActionServer, systems: FakeSystems
+) -> None:
+    assert form(http_actions, "il negozio di via torino").said == ["utter_question_place_or_position"]
+    systems.on("/store-addresses", (200, {"stores": [{"id": "X1", "address": "via Torino 1", "town": "Bari"}]}))
+    systems.on("/stores/X1", (200, STORE))
+    assert form(http_actions, "il negozio di via torino").slots["_store_id"] == "X1"
+
+
+def test_an_appointment_at_a_shop_is_answered_honestly(actions: ActionServer) -> None:
+    asked = form(actions, "vorrei un appuntamento in negozio", intent="find_store")
+    assert asked.said == ["utter_store_booking", "utter_question_place_or_position"]
+    there = form(actions, "do I need to book at the shop in Bari?", intent="find_store", language="en")
+    assert there.said == ["utter_store_booking"] and there.slots["_place"]["name"] == "Bari"
