@@ -273,3 +273,16 @@ async def test_the_cheapest_and_the_fastest_of_a_list(talk: Conversation) -> Non
     assert "Viva Aria" in words(await talk.say("che offerte avete per internet a casa?"))
     assert "costa meno è Viva Aria" in words(await talk.say("la meno cara"))
     assert "più veloce è Viva Fibra" in words(await talk.say("e il più veloce?"))
+
+
+async def test_an_appointment_at_a_shop_is_no_visit_of_a_technician(talk: Conversation) -> None:
+    for said in ("vorrei un appuntamento in negozio", "devo prendere appuntamento per venire in negozio?"):
+        asked = words(await talk.say(said))
+        assert "non prendo appuntamenti in negozio" in asked and "codice cliente" not in asked
+    assert "Vivalinea Bari" in words(await talk.say("a bari"))
+    assert "codice cliente" in words(await talk.say("e l'appuntamento col tecnico quand'è?"))
+
+
+async def test_a_shop_by_its_street(talk: Conversation) -> None:
+    assert "via Torino 51, Milano" in words(await talk.say("il negozio di via Torino a che ora apre?"))
+    assert "Buenos Aires 33" in words(await talk.say("e quello in corso bueno aires?"))
