@@ -82,6 +82,12 @@ def summary(events: list[Event]) -> list[Event]:
     return [*start, *slots.values(), *loop, *pause, listen]
 
 
+def in_a_form(events: list[Event]) -> bool:
+    """Whether the bot asked something and waits for the answer."""
+    loops = [event for event in applied(events) if event["event"] == "active_loop"]
+    return bool(loops and loops[-1].get("name"))
+
+
 def applied(events: list[Event]) -> list[Event]:
     """The events without those that a later one took back (`rewind` of a message, `undo` of an action)."""
     left: list[Event] = []

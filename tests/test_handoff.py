@@ -16,7 +16,7 @@ from bot.model.errors import Refused
 from bot.model.replies import QuickReply, Reply
 from bot.model.states import Outcome, Status
 from bot.store import cases as stored
-from bot.store.tables import cases, moves, packets
+from bot.store.tables import moves, packets
 from tests.flow_support import CARE, CHAT, TUESDAY, World, turn
 
 NO_NEED, SOLVED, NOT_YET, TALK = "Non serve più", "Sì, risolto", "No, non ancora", "Parla con noi"
@@ -58,30 +58,6 @@ async def test_every_reason_opens_a_case_and_says_what_happens_next(flow: World,
 
 
 # Waiting.
-
-
-async def test_who_waits_is_told_once_that_the_words_are_kept(flow: World) -> None:
-    case = await waiting(flow)
-    asked = len(flow.engine.asked)
-    assert await flow.writes("è urgente") == [flow.text("added", number=case.number)]
-    assert flow.buttons() == [NO_NEED]
-    assert await flow.writes("davvero") == []
-    assert await flow.writes(attachments=[{"kind": "photo", "ref": "r"}]) == []
-    assert len(flow.engine.asked) == asked
-    assert (await flow.said("customer"))[1:] == ["è urgente", "davvero", ""]
-
-
-async def test_who_waits_may_still_use_the_bots_buttons(flow: World) -> None:
-    await flow.writes("ciao")
-    await waiting(flow)
-    flow.engine.script = [turn("Aperti fino alle 19.")]
-    assert await flow.writes("Orari", payload="/store_hours") == ["Aperti fino alle 19."]
-    flow.engine.script = [turn(handoff="asked")]
-    case = await flow.case()
-    (again,) = await flow.taps(TALK)
-    assert again == flow.text("status_waiting", number=case.number if case else "", since="dalle 11:00")
-    assert len(await flow.rows(cases)) == 1
-    assert await flow.status() == Status.WAITING
 
 
 async def test_put_back_or_open_again_a_case_is_said_to_wait(flow: World) -> None:

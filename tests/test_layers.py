@@ -29,7 +29,7 @@ MAY = {
     "bot.children": {"bot.child", "bot.pair", "bot.training", "bot.dialogue", "bot.environment", "bot.model"},
     "bot.exchange": {"bot.children", "bot.flow", "bot.store"},
     "bot.engines": {"bot.model", "bot.dialogue", "bot.breaker", "bot.measures"},
-    "bot.flow": {"bot.model", "bot.store", "bot.dialogue", "bot.channels.base", "bot.measures"},
+    "bot.flow": {"bot.model", "bot.store", "bot.dialogue", "bot.dialogue_state", "bot.channels.base", "bot.measures"},
     "bot.between": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.desk": {"bot.flow", "bot.store", "bot.model", "bot.channels.base"},
     "bot.sandbox": set(),

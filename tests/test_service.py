@@ -185,6 +185,27 @@ async def test_from_not_understood_to_solved(real: Service, platform: str) -> No
     await mario.waits_for("grazie di avercelo detto", since=again)
 
 
+@pytest.mark.parametrize("platform", ["telegram", "messenger"])
+async def test_who_waits_is_told_where_they_stand_and_what_only_has_to_be_told(real: Service, platform: str) -> None:
+    luca: Any = getattr(real.sandbox, platform).customer("Luca Verdi")
+    asked = await luca.says("vorrei parlare con una persona")
+    told = await luca.waits_for("La tua richiesta è la C-", since=asked)
+    number = re.search(r"C-\w+", told.text)
+    assert number
+    asked = await luca.says("a che ora apre domani il negozio di Milano?")
+    hours = await luca.waits_for("intanto resta in coda", since=asked)
+    assert "Milano" in hours.text and number[0] in hours.text
+    assert "Non serve più" in await titles(luca, hours)
+    asked = await luca.says("ci siete?")
+    await luca.waits_for(f"La tua richiesta {number[0]} è in coda", since=asked)
+    asked = await luca.says("il contratto è intestato a mia moglie")
+    await luca.waits_for("Ho aggiunto il tuo messaggio", since=asked)
+    asked = await luca.says("ho risolto da solo, grazie")
+    await luca.waits_for("tocca qui sotto", since=asked)
+    asked = await luca.taps("Non serve più")
+    await luca.waits_for(f"ho chiuso la richiesta {number[0]}", since=asked)
+
+
 CODICE_FISCALE = "RSSMRA80A01H501U"
 
 

@@ -16,7 +16,8 @@
     flow/waits.py          begun, words, chosen, ended      the honest wait: said, kept as a row, true or not
     flow/assign.py       decide, offers                   the right person: offered to one, and on to the next
     flow/handoff.py      claim, reply, give_back, close   what a person does, from the desk
-    flow/waiting.py      wished, slipped                  how to wait; told before they ask that it takes longer
+    flow/meanwhile.py    meanwhile                        what who waits writes: for the person, or answered beside
+    flow/waiting.py      stands, wished, slipped          how long still, how to wait; told before they ask of delays
     flow/transfer.py     to_person, to_team, pull_in      to a colleague or another team, with a note
     flow/promises.py     record, answered                 what was promised, and whether it happened
     flow/promise_checks.py  asked_about                  the company's systems asked: kept, moved, not yet?

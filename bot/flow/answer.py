@@ -14,6 +14,7 @@ from bot.channels.base import numbered
 from bot.flow import handoff
 from bot.flow.listen import by_ourselves, keep, note, tell_the_agent
 from bot.flow.meaning import meaning
+from bot.flow.meanwhile import meanwhile
 from bot.flow.scene import LEASE, Scene, conclude, quiet, take
 from bot.flow.turn import bot_turn, cannot_read, engine_down
 from bot.flow.way import Way
@@ -69,8 +70,10 @@ async def _answer(way: Way, key: ConversationKey, scene: Scene) -> str:
         return await conclude(way, scene, lambda connection: keep(connection, way, key, scene, incoming))
     listed = bool(scene.offered) and numbered(scene.offered[0], channel.limits, channel.abilities)
     asked = meaning(incoming, scene.offered, channel.static_payloads, numbered=listed)
-    if asked.startswith("#") or (scene.status == Status.WAITING and not asked.startswith("/")):
+    if asked.startswith("#"):
         return await conclude(way, scene, lambda connection: by_ourselves(connection, way, key, scene, incoming, asked))
+    if scene.status == Status.WAITING and not asked.startswith("/"):
+        return await meanwhile(way, key, scene, incoming, asked)
     if not asked:
         return await conclude(way, scene, lambda connection: cannot_read(connection, way, key, scene, incoming))
     return await bot_turn(way, key, scene, incoming, asked)

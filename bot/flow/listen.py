@@ -1,4 +1,4 @@
-"""What needs no engine: our own buttons, a customer who waits, a person's turn, edits, reads and echoes."""
+"""What needs no engine: our own buttons, a person's turn, edits, reads and echoes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import clocks, handoff, promises, queue, waiting
+from bot.flow import clocks, handoff, promises, waiting
 from bot.flow.meaning import meaning
-from bot.flow.say import say, way_back, way_to_a_person
+from bot.flow.say import say, way_to_a_person
 from bot.flow.scene import Scene, begin
 from bot.flow.way import Way
 from bot.model.messages import ConversationKey, Incoming, Kind
 from bot.model.replies import Reply
-from bot.model.states import Author, Status
-from bot.model.team import since
-from bot.store import cases, conversations, events, messages, outgoing
+from bot.model.states import Status
+from bot.store import conversations, events, messages, outgoing
 
 COLLEAGUE_ELSEWHERE = timedelta(hours=1)  # a colleague answered outside this desk: the bot keeps out of it
 
@@ -24,7 +23,7 @@ COLLEAGUE_ELSEWHERE = timedelta(hours=1)  # a colleague answered outside this de
 def by_ourselves(
     connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str
 ) -> str:
-    """What needs no engine: our own buttons, and whatever is written while the customer waits for a person."""
+    """Our own buttons."""
     opened = begin(connection, way, key, scene, incoming)
     if opened is None:
         return "again or done"
@@ -43,37 +42,12 @@ def by_ourselves(
         if case_id.isdigit() and waiting.wished(connection, way, conversation, int(case_id), wish, now=now):
             return f"wish: {wish}"
     if conversation.status == Status.WAITING:
-        queue.heard(connection, way, conversation, incoming.text, now=now)
-        _acknowledge(connection, way, conversation, now)
+        waiting.acknowledge(connection, way, conversation, now)
         return "kept for the person"
     text = way.texts.say("status_none", conversation.language)
     button = way_to_a_person(way, conversation.language)
     say(connection, way, conversation, Reply(text, (button,)), now=now)
     return "an old button"
-
-
-def _acknowledge(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
-    """Say once that what is written while waiting is read; saying it each time would bury the chat."""
-    case = cases.get(connection, conversation.case_id)
-    # of this case, and since it waits: the words that led to it may bear the same time, or a later one
-    written = [
-        row
-        for row in messages.history(connection, conversation.id, 20)
-        if row.author == Author.CUSTOMER and row.case_id == case.id and row.at >= case.waiting_since
-    ]
-    if len(written) > 1:
-        return
-    text = way.texts.say("added", conversation.language, number=case.number)
-    say(connection, way, conversation, Reply(text, (way_back(way, conversation.language),)), now=now)
-
-
-def still_waiting(connection: Connection, way: Way, conversation: Row[Any], now: datetime) -> None:
-    """A person was asked for already: say where the request stands."""
-    case = cases.get(connection, conversation.case_id)
-    language = conversation.language
-    waits = since(case.waiting_since.astimezone(way.team.zone), now, language)
-    text = way.texts.say("status_waiting", language, number=case.number, since=waits)
-    say(connection, way, conversation, Reply(text, (way_back(way, conversation.language),)), now=now)
 
 
 def tell_the_agent(connection: Connection, way: Way, scene: Scene) -> str:

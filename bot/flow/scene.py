@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.flow import clocks
+from bot.flow import clocks, queue
 from bot.flow.language import language_of
 from bot.flow.meaning import meaning
 from bot.flow.way import Way
@@ -116,6 +116,8 @@ def add(
 ) -> int:
     if not meaning(incoming, scene.offered, frozenset()).startswith("#"):  # our own questions ask for no answer
         clocks.wrote(connection, way, conversation, at=incoming.at, now=now)
+        if conversation.status == Status.WAITING:
+            queue.heard(connection, way, conversation, incoming.text, now=now)
     return messages.add_incoming(
         connection, conversation.id, incoming, event_id=scene.event.id, case_id=conversation.case_id, now=now
     )

@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.dialogue import EngineDown, EngineRefused
+from bot.dialogue_state import in_a_form
 from bot.flow import handoff
-from bot.flow.listen import still_waiting
-from bot.flow.say import say, with_way_to_a_person
+from bot.flow.say import say, way_back, with_way_to_a_person
 from bot.flow.scene import Scene, add, awake, begin, conclude, language_for
+from bot.flow.waiting import stands
 from bot.flow.way import Way
 from bot.model.dialogue import Ask, HandoffRequest, Turn
 from bot.model.messages import ConversationKey, Incoming
 from bot.model.replies import Reply
 from bot.model.states import Status
-from bot.store import conversations, events, messages, outgoing, promises
+from bot.store import cases, conversations, events, messages, outgoing, promises
 
 log = logging.getLogger(__name__)
 
@@ -164,13 +165,24 @@ def _speak(
         replies.append(Reply(way.texts.say("kept_too", conversation.language)))
     replies = _introduced(connection, way, conversation, turn.intent, replies, now)
     if replies and not wanted:
-        replies[-1] = with_way_to_a_person(way, replies[-1], conversation.language)
+        replies[-1] = _with_a_way_on(connection, way, conversation, turn, replies[-1])
     for one in replies:
         say(connection, way, conversation, one, answer=True, now=now)
     if wanted and conversation.status == Status.WAITING:
-        still_waiting(connection, way, conversation, now)
+        stands(connection, way, conversation, now)
     elif wanted:
         handoff.request(connection, way, conversation, wanted, who=_who(wanted), now=now)
+
+
+def _with_a_way_on(connection: Connection, way: Way, conversation: Row[Any], turn: Turn, last: Reply) -> Reply:
+    """Under the bot's last word: a way to a person; to who waits for one, that they still do, and the way back."""
+    language = conversation.language
+    if conversation.status != Status.WAITING:
+        return with_way_to_a_person(way, last, language)
+    number = cases.get(connection, conversation.case_id).number
+    waits = "" if in_a_form(turn.events) else way.texts.say("meanwhile", language, number=number)
+    text = "\n\n".join(filter(None, (last.text, waits)))
+    return replace(last, text=text, quick_replies=(*last.quick_replies, way_back(way, language)))
 
 
 def _introduced(
@@ -200,7 +212,7 @@ def engine_down(connection: Connection, way: Way, conversation: Row[Any], asked:
         for one in _introduced(connection, way, conversation, "", sorry, now):
             say(connection, way, conversation, one, answer=True, now=now)
     if conversation.status == Status.WAITING:
-        still_waiting(connection, way, conversation, now)
+        stands(connection, way, conversation, now)
     else:
         handoff.request(connection, way, conversation, wanted, who="bot", now=now)
 

@@ -188,6 +188,12 @@ def still(connection: Connection, way: Way, wait: Row[Any], now: datetime) -> da
     return _round(team.later(now, timedelta(minutes=minutes_of(found.seconds - waited))))
 
 
+def expected(connection: Connection, way: Way, wait: Row[Any], now: datetime) -> datetime | None:
+    """By when who waits can count on an answer: as they were told, while that is to come, else as `still`."""
+    told = next((moment for moment in (wait.told_due_at, wait.due_at) if moment and moment > now), None)
+    return told or still(connection, way, wait, now)
+
+
 def chosen(connection: Connection, way: Way, conversation: Row[Any], case: Row[Any], now: datetime) -> Row[Any] | None:
     """The customer chose the hour that was offered: a promise of the company, looked after by the case's team.
 

@@ -26,7 +26,7 @@ MOST_WEEKS = 26  # a target that a team needs longer for could not be told a day
 _LENGTH = re.compile(r"(?P<number>[1-9]\d{0,3}) ?(?P<unit>min|h)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_ALL = {"company", "timezone", "languages", "teams"}
+_ALL = {"company", "timezone", "languages", "while_waiting", "teams"}
 #: The library's own list of these codes reads all 250 countries for it: an eighth of a second, and memory for good.
 _COUNTRIES = frozenset(EntityLoader.get_country_codes(True))
 _EACH = {"name", "topics", "languages", "hours", "holidays", "closed", "minutes", "targets"}
@@ -40,6 +40,7 @@ class Teams:
     zone: ZoneInfo
     languages: tuple[str, ...]  # of the company; the first is the default
     all: tuple[Team, ...]
+    while_waiting: frozenset[str] = frozenset()  # topics that the bot answers also to who waits for a person
 
     @property
     def first(self) -> Team:
@@ -114,9 +115,10 @@ def teams_of(raw: Any) -> Teams:
         given = {}
     teams = tuple(_team(str(key), each, zone, languages, problems) for key, each in given.items())
     _twice(teams, problems)
+    while_waiting = _topics(raw.get("while_waiting"), "while_waiting: ", problems)
     if problems:
         raise ValueError(f"{FILE}: " + "; ".join(problems))
-    return Teams(str(raw.get("company") or ""), zone, languages, teams)
+    return Teams(str(raw.get("company") or ""), zone, languages, teams, while_waiting)
 
 
 def _team(key: str, raw: Any, zone: ZoneInfo, languages: tuple[str, ...], problems: list[str]) -> Team:
@@ -156,7 +158,7 @@ def _team(key: str, raw: Any, zone: ZoneInfo, languages: tuple[str, ...], proble
         country=str(country),
         closed=_closed(raw.get("closed"), key, problems),
         languages=_languages(own, languages, f"{key}: languages", problems),
-        topics=_topics(raw.get("topics"), key, problems),
+        topics=_topics(raw.get("topics"), f"{key}: topics: ", problems),
         minutes=minutes,
         targets=targets,
     )
@@ -183,11 +185,11 @@ def _zone(raw: Any, problems: list[str]) -> ZoneInfo:
     return ZoneInfo("UTC")
 
 
-def _topics(raw: Any, key: str, problems: list[str]) -> frozenset[str]:
+def _topics(raw: Any, where: str, problems: list[str]) -> frozenset[str]:
     if raw is None:
         return frozenset()
     if not isinstance(raw, list) or not all(isinstance(each, str) for each in raw):
-        problems.append(f"{key}: topics: must be a list of words")
+        problems.append(f"{where}must be a list of words")
         return frozenset()
     return frozenset(raw)
 

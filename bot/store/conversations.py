@@ -154,6 +154,13 @@ def dialogue(connection: Connection, conversation_id: int) -> list[dict[str, Any
     return connection.execute(_DIALOGUE, {"its_id": conversation_id}).scalar() or []
 
 
+def last_turn_at(connection: Connection, conversation_id: int) -> datetime | None:
+    """When the engine had its last turn."""
+    query = select(dialogues.c.updated_at).where(dialogues.c.conversation_id == conversation_id)
+    last: datetime | None = connection.execute(query).scalar()
+    return last
+
+
 def keep_dialogue(connection: Connection, conversation_id: int, state: list[dict[str, Any]], now: datetime) -> None:
     """Keep the engine's state for the next turn."""
     values = {"events": state, "updated_at": now}

@@ -1,0 +1,96 @@
+"""What a customer writes while they wait for a person: kept for the person, and answered where only the bot need know.
+
+who asks whether anybody is there, or how long it takes     is told where the request stands
+who asks what only has to be told (teams.yml says what)     is answered, and goes on waiting
+who thanks, or says that it is not needed any more          may end the waiting by a tap
+everything else                                             is for the person, which is said once
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from bot.dialogue import EngineDown
+from bot.dialogue_state import in_a_form
+from bot.flow import waiting
+from bot.flow.scene import Scene, begin, conclude, language_for, of_its_own
+from bot.flow.turn import bot_turn
+from bot.flow.way import Way
+from bot.model.messages import ConversationKey, Incoming
+from bot.store import cases, conversations
+
+NOT_UNDERSTOOD = "nlu_fallback"
+ABOUT_THE_WAIT = frozenset({"case_status", "ask_human", "greet"})  # "a che punto siamo", "ci siete?"
+#: A question of so few words that the engine is not sure of is about the wait too: "allora?", "quanto ci vuole?".
+BRIEF = 4
+#: But for so long after an answer of the bot's one that begins like this goes on about it: "e domenica?".
+FOLLOWS, FOLLOWING = timedelta(minutes=3), ("e ", "ed ", "and ", "what about ")
+MANNERS = frozenset({"affirm", "deny", "thank", "goodbye"})
+#: More words than this without a question mark tell a story, and the story is for the person.
+A_STORY = 12
+
+
+async def meanwhile(way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str) -> str:
+    """One message of a customer who waits; `asked` are its words, "" for a photo or a voice message alone."""
+    topic = ""
+    if asked and not incoming.attachments:
+        answered = await way.db.read(lambda connection: _answered(connection, scene))
+        if answered and in_a_form(scene.dialogue):
+            return await bot_turn(way, key, scene, incoming, asked)
+        topic = await _topic(way, scene, incoming, asked)
+        lately = answered is not None and way.clock() - answered < FOLLOWS
+        follows = lately and _brief(asked, topic) and asked.lower().startswith(FOLLOWING)
+        if follows or (_to_be_told(way, topic, asked) and topic != _waits_about(scene)):
+            return await bot_turn(way, key, scene, incoming, asked)
+    return await conclude(way, scene, lambda connection: _keep(connection, way, key, scene, incoming, topic))
+
+
+def _answered(connection: Connection, scene: Scene) -> datetime | None:
+    """When the bot last answered since the waiting began; of what it asked before, nothing is asked any more."""
+    assert scene.conversation
+    began = cases.get(connection, scene.conversation.case_id).waiting_since
+    last = conversations.last_turn_at(connection, scene.conversation.id)
+    return last if began and last and last > began else None
+
+
+async def _topic(way: Way, scene: Scene, incoming: Incoming, asked: str) -> str:
+    """What the engine takes it for, "" where none answers. Only asked: nothing is done, and no state is kept."""
+    language = language_for(way, scene, incoming, asked)
+    try:
+        turn = await way.engine.ask(replace(of_its_own(way, asked, language=language), rehearsal=True))
+    except EngineDown:
+        return ""
+    return turn.intent
+
+
+def _waits_about(scene: Scene) -> str:
+    """The topic that a person was asked about: another answer of the bot's to that would be none."""
+    return next((str(case["topic"]) for case in scene.cases if case["status"] == "waiting"), "")
+
+
+def _to_be_told(way: Way, topic: str, text: str) -> bool:
+    return topic in way.teams.while_waiting and ("?" in text or len(text.split()) <= A_STORY)
+
+
+def _brief(text: str, topic: str) -> bool:
+    """A question of so few words that the engine is not sure of it."""
+    return topic == NOT_UNDERSTOOD and "?" in text and len(text.split()) <= BRIEF
+
+
+def _keep(
+    connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, topic: str
+) -> str:
+    opened = begin(connection, way, key, scene, incoming)
+    if opened is None:
+        return "again or done"
+    conversation, now = opened
+    if topic in ABOUT_THE_WAIT or _brief(incoming.text, topic):
+        waiting.stands(connection, way, conversation, now)
+        return "told where it stands"
+    text = "stays" if topic in MANNERS else "added"
+    if not waiting.acknowledge(connection, way, conversation, now, text=text) and "?" in incoming.text:
+        waiting.stands(connection, way, conversation, now)
+    return "kept for the person"
