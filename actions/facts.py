@@ -10,8 +10,16 @@ from phonenumbers import Leniency, PhoneNumberMatcher, national_significant_numb
 from stdnum.it import codicefiscale
 
 from actions.backends.customers import Fact
+from actions.spoken import in_figures
 
 _CODE = re.compile(r"\bv[\s.]?l[\s.\-–—_/:#]*((?:\d[\s.\-]?){5}\d)(?!\d)", re.IGNORECASE)
+_BESIDE_CODE = re.compile(
+    rf"{_CODE.pattern}(?:[\s,;:/.\-]|\b(?:e|ed|and|ultime|cifre|last|digits|(?:le|the|4|quattro|four)(?=\s\D)))*"
+    r"(?P<four>\d{4})(?![\d/.\-])",
+    re.IGNORECASE,
+)
+#: A date in a first message is a birth date only when it says so: bills and visits have dates, too.
+_BORN = re.compile(r"\b(nat[oa]|nascita|born|birth\w*|dob)\b", re.IGNORECASE)
 _BARE_CODE = re.compile(r"(?<!\d)(\d[\s.\-]?){5}\d(?!\d)")
 _TAX_CODE = re.compile(
     r"\b[a-z]{3}[\s.\-]?[a-z]{3}[\s.\-]?[0-9a-z]{2}[\s.\-]?[a-z][0-9a-z]{2}[\s.\-]?[a-z][0-9a-z]{3}[a-z]\b", re.I
@@ -43,6 +51,7 @@ _MONTHS = (
 
 def find_customer_code(text: str, *, bare: bool) -> str | None:
     """A customer code as VL-104233. With `bare`, six digits alone count too: right only when the code was asked."""
+    text = in_figures(text)
     match = _CODE.search(text) or (_BARE_CODE.search(_without_facts(text)) if bare else None)
     digits = re.sub(r"\D", "", match[0]) if match else ""
     return f"VL-{digits}" if digits else None
@@ -50,18 +59,26 @@ def find_customer_code(text: str, *, bare: bool) -> str | None:
 
 def find_phone(text: str) -> str | None:
     """An Italian line number as digits without the country's prefix: 6 to 11 digits, from 0 or 3."""
-    return next((digits for _, digits in _phones(_CODE.sub(" ", text))), None)
+    return next((digits for _, digits in _phones(_CODE.sub(" ", in_figures(text)))), None)
 
 
 def find_fact(text: str, *, loose: bool) -> Fact | None:
-    """A codice fiscale, a birth date, or the last digits of a line number. Without `loose` only a codice fiscale."""
+    """A codice fiscale, a birth date, or the last digits of a line number.
+
+    Without `loose` only what can be nothing else: a codice fiscale, "nata il …", what stands beside the code.
+    """
+    text = in_figures(text)
+    has_code, beside = bool(_CODE.search(text)), _BESIDE_CODE.search(text)
     text = _CODE.sub(" ", text)
     tax_code = find_tax_code(text)
-    if tax_code or not loose:
-        return Fact("tax_code", tax_code) if tax_code else None
+    if tax_code:
+        return Fact("tax_code", tax_code)
     born = find_date(text)
-    if born:
+    old = born is not None and born.year <= date.today().year - OLD_ENOUGH
+    if born and (loose or _BORN.search(text) or has_code and old):
         return Fact("birth_date", born.isoformat())
+    if not loose:
+        return Fact("line_digits", beside["four"]) if beside else None
     digits = find_phone(text) or next((match[1] for match in _FOUR.finditer(text)), None)
     return Fact("line_digits", re.sub(r"\D", "", digits)[-4:]) if digits else None
 

@@ -84,6 +84,10 @@ class ValidateIdentityForm(FormCheck):
             return await self._compare(code, fact, dispatcher, tracker, systems)
         if found:
             return [SlotSet("customer_code", found)]
+        tried = tracker.get_slot("_tried_code")
+        if fact and tried and words.asked == "customer_code":
+            # The pair was wrong, and nobody says which half: the other fact may be the right one for the same code.
+            return await self._compare(str(tried), fact, dispatcher, tracker, systems)
         if fact and words.asked == "customer_code":
             dispatcher.utter_message(response="utter_customer_code_first")
             return [SlotSet("customer_code", None), ask("customer_code")]
@@ -111,10 +115,12 @@ class ValidateIdentityForm(FormCheck):
                 SlotSet("identity_fact", fact.kind),
                 SlotSet("verified_customer", customer.code),
                 SlotSet("_identity_tries", None),
+                SlotSet("_tried_code", None),
             ]
         tries = int(tracker.get_slot("_identity_tries") or 0) + 1
         again = [
             SlotSet("_identity_tries", tries),
+            SlotSet("_tried_code", code),
             SlotSet("customer_code", None),
             SlotSet("identity_fact", None),
         ]

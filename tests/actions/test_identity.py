@@ -167,3 +167,49 @@ def test_a_broken_register_verifies_nobody(http_actions: ActionServer, systems: 
         result = form(http_actions, "0147", "identity_fact", slots={"customer_code": GIULIA})
         assert result.said == ["utter_backend_down"] and result.ends_form
         assert "verified_customer" not in result.slots and "_identity_tries" not in result.slots
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("zero uno quattro sette", "line_digits"),
+        ("zero ottanta cinque cinque cinque zero uno quattro sette", "line_digits"),
+        ("dodici marzo millenovecentottantuno", "birth_date"),
+        ("il dodici marzo millenovecentoottantuno", "birth_date"),
+        ("twelve march nineteen eighty one", "birth_date"),
+    ],
+)
+def test_a_fact_as_dictation_writes_it(actions: ActionServer, text: str, kind: str) -> None:
+    answer = form(actions, text, "identity_fact", slots={"customer_code": GIULIA})
+    assert (answer.slots["verified_customer"], answer.slots["identity_fact"]) == (GIULIA, kind)
+
+
+def test_a_code_as_dictation_writes_it(actions: ActionServer) -> None:
+    answer = form(actions, "vl uno zero quattro due tre tre", "customer_code")
+    assert answer.slots["customer_code"] == GIULIA
+    assert "customer_code" not in form(actions, "sono due o tre giorni che aspetto", "customer_code").slots
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["VL-104233 0147", "codice VL-104233, ultime 4 cifre 0147, quando viene il tecnico?",
+     "mi chiamo Giulia, VL-104233, nata il 12/03/1981, a che punto è la fibra", "vl104233 12/3/81 quanto devo pagare"],
+)  # fmt: skip
+def test_what_the_first_message_holds_is_not_asked_again(actions: ActionServer, text: str) -> None:
+    assert form(actions, text, None).slots["verified_customer"] == GIULIA
+
+
+@pytest.mark.parametrize("text", ["VL-104233 la bolletta 2026", "VL-104233, visita del 12/03/2026"])
+def test_figures_of_a_first_message_are_no_wrong_fact(actions: ActionServer, text: str) -> None:
+    answer = form(actions, text, None)
+    assert answer.said == ["utter_question_identity_fact"] and "_identity_tries" not in answer.slots
+
+
+def test_after_a_wrong_pair_another_fact_is_enough(actions: ActionServer) -> None:
+    wrong = form(actions, "3/12/1981", "identity_fact", slots={"customer_code": GIULIA})
+    assert wrong.said == ["utter_identity_wrong"]
+    right = form(actions, "no, 12/3/1981", "customer_code", slots=wrong.slots)
+    assert right.slots["verified_customer"] == GIULIA
+    # It counts like any other try.
+    again = form(actions, "9999", "customer_code", slots=wrong.slots)
+    assert again.slots["_identity_tries"] == 2
