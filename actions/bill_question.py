@@ -29,6 +29,8 @@ DISPUTES = re.compile(
     r"\bnon (mi )?torna|\bnon sono d['’]accordo|\bcontest|\bassurd|\bnon (la|lo) (accetto|pago)\b"
     r"|\bnon (è|e'|e) (giust|corrett|possibil|ver[oa])|sbagliat|error|esagerat|\btroppo?\b"
     r"|\b(not|isn'?t|ain'?t|can'?t be) (right|correct|true|possible)|\bwrong|\btoo (much|high)|mistake"
+    r"|\b(mai|non (l['’]?|le |li )?(ho|abbiamo)) (chiest|richiest|attivat|ordinat|volut|compr|pres)\w+"
+    r"|\bnever (asked|ordered|requested|signed|activated|bought)|\bdidn'?t (ask|order|request|sign|activate|buy)"
     r"|\b(don'?t|do not) agree|\bdisagree|\bdispute|\bwon'?t pay",
     re.IGNORECASE,
 )
@@ -49,7 +51,11 @@ class BillQuestion(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        part = tracker.get_slot("_bill_part") or wanted_part(tracker)
+        if not entity(tracker, "bill_part") and compared(tracker) and disputes_the_bill(tracker):
+            return await dispute(dispatcher, tracker, systems)
+        # What was asked last counts: "la bolletta", and then "perché è più alta", before it is known who it is.
+        said = wanted_part(tracker)
+        part = tracker.get_slot("_bill_part") or said if said == "latest" else said
         if part == "pay":
             dispatcher.utter_message(response="utter_bill_pay")
             return [SlotSet("_bill_part", None)]
@@ -76,6 +82,11 @@ def disputes_the_bill(tracker: Tracker) -> bool:
     """True when the bill was told just before and the customer says, in whatever words, that it is not right."""
     told = any(answer.removeprefix("utter_bill_").startswith(TOLD) for answer in last_answers(tracker))
     return bool(told and tracker.get_slot("verified_customer") and DISPUTES.search(text(tracker)))
+
+
+def compared(tracker: Tracker) -> bool:
+    """True when it was just told why the bill differs: who then says that it is wrong has heard it all."""
+    return any(answer.removeprefix("utter_bill_").startswith("why") for answer in last_answers(tracker))
 
 
 async def dispute(dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:

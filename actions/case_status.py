@@ -10,14 +10,24 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.cases import CompanyCase
-from actions.common import ROME, CareAction, Event, entity, hand_off, language, metadata, now, text
+from actions.common import ROME, CareAction, Event, entity, hand_off, language, last_answers, metadata, now, text
 from actions.identity import need_identity
+from actions.opening import SHOP
 from actions.when import say_moment
 from actions.words import the_day
 
 PIN_NUMBER = re.compile(r"\bPIN[\s-]?([A-Z0-9]{5})\b", re.IGNORECASE)
 #: The desk's words for a case, in the customer's three: in line, in somebody's hands, closed.
 DESK_STATUS = {"agent": "agent", "taken": "agent", "closed": "closed", "solved": "closed"}
+#: Answers that tell of something under way, and what asks when it will be there.
+UNDER_WAY = ("pin_done", "fault_reported", "promised", "desk_case", "case_")
+WHEN = re.compile(
+    r"\b(quando|a che ora|(entro|tra|fra) quanto|quanto (tempo )?(ci vuole|ci mett\w+|manca|devo aspettare)|when"
+    r"|how (long|much longer))\b",
+    re.IGNORECASE,
+)
+#: A longer sentence is about something of its own.
+SHORT = 8
 #: More than this at once is a list nobody reads on a phone.
 AT_ONCE = 2
 
@@ -92,6 +102,13 @@ class CaseStatus(CareAction):
             expected=the_day(case.expected, lang) if case.expected else "",
         )
         return late
+
+
+def follows_a_request(tracker: Tracker) -> bool:
+    """True when something under way was told just before, and it is asked when it comes: "e quanto ci vuole?"."""
+    told = any(answer.removeprefix("utter_").startswith(UNDER_WAY) for answer in last_answers(tracker))
+    said = text(tracker)
+    return told and bool(WHEN.search(said)) and len(said.split()) <= SHORT and not SHOP.search(said)
 
 
 def desk_cases(tracker: Tracker) -> list[dict[str, Any]]:

@@ -28,15 +28,20 @@ Event = dict[str, Any]
 CHECKED = frozenset({"pin", "repair", "appointment", "activation"})
 
 CANCEL = re.compile(
-    r"^\W*(annulla(re|mi)?|lascia(mo)? (stare|perdere)|non importa|non fa niente|niente|stop|basta( così| cosi)?"
-    r"|cancel|never ?mind|forget it|ho cambiato idea)\W*$",
+    r"^\W*((ok|okay|no|allora|va bene|anzi|dai|aspetta|scus[ai]|senti|guarda|well|actually|sorry)\W+)*"
+    r"(annulla(re|mi)?|lasci(a|amo|ate)( pure)? (stare|perdere)|non importa|non fa niente|niente|stop"
+    r"|basta( così| cosi)?|cancel|never ?mind|forget (it|about it)|ho cambiato idea|(i )?changed my mind)"
+    r"(\W+(tutto|everything|it|(il|la|this|that|the) (guasto|segnalazione|richiesta|pratica|report|fault|request)"
+    r"|per ora|for now|dai|grazie|thanks|thank you|scusa(mi)?|sorry))*\W*$",
     re.IGNORECASE,
 )
 
 
 #: "Un attimo, lo cerco": somebody is up and looking for a card. Not "no aspetta, è 347…", which holds the answer.
 _WAIT = re.compile(
-    r"^\W*((ok|sì|si|va bene|scus[ai]|eh|yes|sure|sorry)\W+)*((un )?(attimo|attimino|momento|secondo)\b|aspett[ai]\b"
+    r"^\W*((ok|sì|si|no|va bene|scus[ai]|eh|yes|sure|sorry"
+    r"|non (lo |la |me lo |me la |ce l['’])?(so|ricordo|ho)\b[^,.;!?…]{0,20}(?=[,.;!…]))\W+)*"
+    r"((un )?(attimo|attimino|momento|secondo)\b|aspett[ai]\b"
     r"|(lo|la|li|le|adesso|ora) (cerco|guardo|controllo)|(vado|devo) (a )?(cerca|prende|guarda|vede|controlla)\w+"
     r"|wait\b|hold on|one (moment|sec|second|minute)|(just )?a (moment|sec|second|minute)|give me a"
     r"|let me (look|check|find|get)|i('ll| will|'m going to) (look|check|get|find))",
@@ -207,6 +212,19 @@ def last_actions(tracker: Tracker) -> list[str]:
 def last_answers(tracker: Tracker) -> list[str]:
     """The names of the answers that the bot gave in the turn before this one."""
     return [str((one.get("metadata") or {}).get("utter_action")) for one in last_turn(tracker) if one["event"] == "bot"]
+
+
+def answers_of_last(tracker: Tracker, turns: int) -> list[str]:
+    """The names of the answers that the bot gave in the last `turns` turns before this one."""
+    turns_back = 0
+    found = []
+    for event in reversed(tracker.events):
+        turns_back += event.get("event") == "user"
+        if turns_back > turns:
+            break
+        if turns_back and event.get("event") == "bot":
+            found.append(str((event.get("metadata") or {}).get("utter_action")))
+    return found
 
 
 def entity(tracker: Tracker, name: str) -> str | None:

@@ -8,6 +8,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.backends import Backends
 from actions.case_status import desk_cases
 from actions.common import CareAction, Event, hand_off
+from actions.line_status import LineStatus, wants_news
 
 
 class Complaint(CareAction):
@@ -21,6 +22,8 @@ class Complaint(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
+        if wants_news(tracker):
+            return await LineStatus().answer(dispatcher, tracker, systems)
         pending = [case["number"] for case in desk_cases(tracker) if case["status"] != "closed"]
         note = f"complaint_again: {', '.join(pending)}" if pending else "complaint"
         dispatcher.utter_message(response="utter_complaint")

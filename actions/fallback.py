@@ -13,13 +13,8 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.ask_human import NO_TOPIC, AskHuman, grant, last_topic
 from actions.backends import Backends
-from actions.bill_question import dispute, disputes_the_bill
-from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, asks_to_wait, end_form, hand_off, intent, language, text
-from actions.extremes import follows_products
-from actions.line_status import LineStatus, follows_a_line
-from actions.moving import MoveAppointment, follows_a_visit
-from actions.price_availability import PriceAvailability
+from actions.follow_ups import follow_up
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
 
@@ -29,14 +24,6 @@ KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍
 MISUNDERSTOOD = "misunderstood"
 #: So many messages back it counts still: said, the question in other words, said again.
 SO_LATE = 2
-#: Words that no topic recognised, and that go on about what was told just before; and what answers them.
-FOLLOW_UPS = (
-    (disputes_the_bill, dispute),
-    (wants_it, sell),
-    (follows_products, PriceAvailability().answer),
-    (follows_a_line, LineStatus().answer),
-    (follows_a_visit, MoveAppointment().answer),
-)
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
 
@@ -70,7 +57,7 @@ class NotUnderstood(CareAction):
         if not form and asks_to_wait(tracker):
             dispatcher.utter_message(response="utter_take_your_time")
             return [FollowupAction("action_listen")]
-        goes_on = None if form else next((answer for follows, answer in FOLLOW_UPS if follows(tracker)), None)
+        goes_on = None if form else follow_up(tracker, likely=True)
         if goes_on:
             told: list[Event] = await goes_on(dispatcher, tracker, systems)
             asks_on = any(event["event"] == "followup" for event in told)

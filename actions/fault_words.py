@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from actions.forms import Said
+from actions.forms import CORRECTS, Said
 
 _SPAN = (
     r"(un|un'|una|due|tre|quattro|cinque|sei|sette|dieci|qualche|alcuni|diversi|parecchi|\d+) ?"
@@ -22,6 +22,19 @@ SINCE = re.compile(
     rf"|for (about )?{_FOR})\b",
     re.IGNORECASE,
 )
+#: What a technician would ask next: who says it at once is not asked "what happens, exactly?".
+SYMPTOM = re.compile(
+    r"\b(lent(a|o|i|issim\w+)|va piano|cade|salta|va e viene|(si )?disconnett\w+|si scollega|si stacca"
+    r"|gracchi\w+|fruscio|mut[oa]|tutto (morto|spento)|nessun (suono|segnale)|niente (segnale|suono|linea)"
+    r"|(luce|spia) \w+|lampeggi\w+"
+    r"|slow(ly)?|(keeps )?drop(s|ping)|cut(s|ting) out|disconnect\w+|crackl\w+|no (dial tone|sound|signal)|dead"
+    r"|(red|blinking|flashing) light|blinking)\b",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(r"\b(minut|or[ae]|giorn|settiman|mes[ei]|minute|hour|day|week|month)\w*", re.IGNORECASE)
+_FROM = re.compile(r"\b(da|dal|dalla|since|for)\s+\w+", re.IGNORECASE)
+#: More words than this are the story, not a time put right.
+SHORT = 6
 _THINGS = r"(internet|(la )?(linea|connessione|rete)|(il )?(segnale|telefono|wi-?fi)|tutto)"
 _END = r"(?=\W*$|\s*[,.!]|\W+(grazie|ok|thanks|thank you)\b)"
 #: "Ah no, ha ripreso": there is nothing left to report.
@@ -58,6 +71,15 @@ def works_again(said: str) -> bool:
 def says_when(words: Said) -> bool:
     """A time, where one was asked for; not "domani siete aperti?"."""
     return words.asked in TIMES and bool(_WHEN.search(words.text)) and "?" not in words.text
+
+
+def other_since(words: Said, before: str) -> str | None:
+    """ "Anzi no, da tre", said after "da due giorni" was taken: the time put right; None for anything else."""
+    said = words.text
+    if words.tapped or not CORRECTS.search(said) or not _FROM.search(said) or len(said.split()) > SHORT:
+        return None
+    unit = None if _WHEN.search(said) else _UNIT.search(before)
+    return f"{said} {unit.group()}" if unit else said
 
 
 def says_nothing(words: Said) -> bool:

@@ -25,6 +25,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.common import CareAction, asks_to_wait, cancels, end_form, hand_off
+from actions.towns import find_town
 
 Events = list[dict[str, Any]]
 
@@ -43,6 +44,13 @@ _SURE_OF_PERSON = 0.5
 #: "No aspetta, è …": what follows takes the place of an answer given before.
 CORRECTS = re.compile(
     r"\b(no|anzi|aspetta|scusa(te|mi)?|sbagliat\w*|volevo dire|intendevo|sorry|wait|actually|i mean\w*|wrong)\b",
+    re.IGNORECASE,
+)
+#: A day or a few words without any of these ask for no shop, however like "e domenica?" they sound.
+_SHOPS = frozenset({"store_hours", "find_store"})
+_OF_SHOPS = re.compile(
+    r"\?|\b(negozi\w*|punt[oi] vendita|sed[ei]|sportell\w+|uffici\w*|filial\w+|orar\w+|apr\w+|apert\w+|chiu\w+|dov\w*"
+    r"|indirizz\w+|vicin\w+|shops?|stores?|branch\w*|hours|open\w*|clos\w+|where|address|near\w*)\b",
     re.IGNORECASE,
 )
 _NO = re.compile(r"^\W*no+[\s,]*(grazie|thanks|thank you)?\W*$", re.IGNORECASE)
@@ -168,6 +176,8 @@ class FormCheck(CareAction):
         if strict and words.intent == "deny":
             # "No grazie" refuses to answer; "non va" is understood as a "no" too, and is not one.
             return bool(_NO.match(words.text))
+        if strict and words.intent in _SHOPS and not _OF_SHOPS.search(words.text) and not find_town(words.text):
+            return False
         # "Mah, vediamo" is no goodbye, "è la seconda volta" no hello.
         sure = _SURE_IF_STRICT if strict and words.intent not in _SMALL_TALK else _SURE
         return words.intent not in kept | _ANSWERS and words.confidence >= sure

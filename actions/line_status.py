@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.lines import Incident
-from actions.common import CareAction, can_share_location, last_answers, text
+from actions.common import CareAction, answers_of_last, can_share_location, last_answers, text
 from actions.facts import find_phone
 from actions.forms import Events, FormCheck, Said, ask
 from actions.identity import own_lines
@@ -24,6 +24,8 @@ MOST = 2
 BUTTONS = 8
 #: Answers that tell the state of a line.
 TOLD = ("incident", "town_fine", "line_fine", "own_lines_fine", "transit_fine", "watch_set")
+#: A number told so many messages ago is still the line that the customer speaks of.
+RECENT = 3
 #: Words around a place that ask for nothing new.
 AROUND = frozenset(
     "e ed a ad al in da di per qui qua li la invece anzi allora ma noi me zona cap provincia se vivo abito sono guasto"
@@ -75,9 +77,26 @@ def follows_a_line(tracker: Tracker) -> bool:
     return bool(find_phone(said)) or bool(town and len(left) <= len(town.name.split()))
 
 
+def number_told(tracker: Tracker) -> str | None:
+    """The number of the line whose state was told up to RECENT messages ago: it is not asked for again."""
+    stored = tracker.get_slot("_told_place")
+    place = Place.restored(stored) if stored else None
+    recent = any(_tells(answer) for answer in answers_of_last(tracker, RECENT))
+    return place.value if place and place.kind == "number" and recent else None
+
+
+def wants_news(tracker: Tracker) -> bool:
+    """True when an incident was told just before and the customer writes "avvisami" instead of tapping it."""
+    return told_before(tracker) and bool(tracker.get_slot("_last_incident") and _NOTIFY.search(text(tracker)))
+
+
 def told_before(tracker: Tracker) -> bool:
     """True when the state of a line was told just before."""
-    return any(answer.removeprefix("utter_").startswith(TOLD) for answer in last_answers(tracker))
+    return any(_tells(answer) for answer in last_answers(tracker))
+
+
+def _tells(answer: str) -> bool:
+    return answer.removeprefix("utter_").startswith(TOLD)
 
 
 def asks_on(tracker: Tracker) -> Place | None:

@@ -20,6 +20,15 @@ from actions.when import DAYS, MONTHS, read_day, say_day
 from actions.wishes import fitting
 
 TOPIC = "technician_appointment"
+#: "No dai, lascio com'è", "tengo quella di giovedì": none of the windows, also where it names the day of the visit.
+KEEP = re.compile(
+    r"\b(lascio|lasciamo|lasciala|lascialo|tengo|teniamo|tienila|tienilo|mantengo|manteniamo)\b(?!.*\b(stare|perdere)\b)"
+    r"|\b(resta|rest[io]|restiamo|rimane|va bene)\b.{0,12}\b(com['’]? ?(è|e|era|sta)|così|cosi)\b"
+    r"|\b(keep|leave) (it|that|the)\b",
+    re.IGNORECASE,
+)
+#: Answers that tell when the visit is.
+TOLD = ("utter_appointment", "utter_appointment_near", "utter_appointment_moved")
 MOVE = re.compile(
     r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno|non (posso|ci sono|sono in casa)"
     r"|più tardi|più presto|(venire|viene|passare|passa) (dopo|prima)|move|reschedul\w+|change|postpone|another day"
@@ -48,6 +57,9 @@ class MoveForm(FormCheck):
             tapped = words.data.get("time_slot")
             return [SlotSet("_time_slot", str(tapped))] if tapped else None
         visit = await _visit(tracker, systems)
+        if visit and KEEP.search(words.text):
+            dispatcher.utter_message(response="utter_appointment_kept", **facts(visit, tracker))
+            return self.end()
         slots = await systems.orders.free_slots(visit.id) if visit else []
         left = fitting(words.text, slots, now(tracker).date())
         if left is None:
@@ -123,7 +135,7 @@ class BookSlot(CareAction):
 def follows_a_visit(tracker: Tracker) -> bool:
     """True when a visit was told just before and another time is asked for: "non posso mercoledì", "e venerdì?"."""
     said = text(tracker)
-    if said.startswith("/") or "utter_appointment" not in last_answers(tracker) or SHOP.search(said):
+    if said.startswith("/") or not set(TOLD) & set(last_answers(tracker)) or SHOP.search(said):
         return False
     return bool(MOVE.search(said) or read_day(said, now(tracker).date()))
 

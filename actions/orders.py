@@ -12,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.backends import Backends
 from actions.backends.orders import STATES, Order
 from actions.buying import sell, wants_it
-from actions.common import ROME, CareAction, hand_off, language, now, promise, text
+from actions.common import ROME, CareAction, hand_off, language, last_answers, now, promise, text
 from actions.forms import Events
 from actions.identity import need_identity
 from actions.moving import MOVE, facts, offer, promise_visit
@@ -51,6 +51,12 @@ class ActivationStatus(CareAction):
         if asking := need_identity(tracker, self.topic):
             return asking
         orders = await systems.orders.of_customer(tracker.get_slot("verified_customer"))
+        late = orders[0].number if orders and "utter_activation_late" in last_answers(tracker) else None
+        if late:
+            # Asked again after the delay was told: the same words once more would help nobody.
+            dispatcher.utter_message(response="utter_activation_chased")
+            hand_off(dispatcher, tracker, reason="topic", topic=self.topic, note=f"case_late: {late}")
+            return []
         if not orders:
             dispatcher.utter_message(response="utter_activation_none")
         for order in orders[:MOST]:

@@ -12,13 +12,14 @@ from actions.backends import Backends
 from actions.backends.lines import Fault
 from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
 from actions.facts import find_phone
-from actions.fault_words import SINCE, says_nothing, says_when, works_again
+from actions.fault_words import SINCE, SYMPTOM, other_since, says_nothing, says_when, works_again
 from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
-from actions.line_status import tell
+from actions.line_status import number_told, tell, told_before
 from actions.opening import SHOP
-from actions.places import Place, look, transit_name
+from actions.places import Place, look, service_of, transit_name
+from actions.towns import find_town
 from actions.when import say_moment
 
 TOPIC = "report_fault"
@@ -46,15 +47,38 @@ class ReportFault(CareAction):
             if looked.place:
                 return await tell(looked.place, None, dispatcher, tracker, systems)
         beyond = entity(tracker, "beyond")
-        keep = tracker.get_slot("fault_line") if beyond else None
-        since = SINCE.search(words)
+        told = None if beyond or told_before(tracker) else await tell_town(dispatcher, tracker, systems)
+        if told is not None:
+            return [*_cleared(), *told]
+        keep = tracker.get_slot("fault_line") if beyond else None if find_phone(words) else number_told(tracker)
+        since = None if words.startswith("/") else SINCE.search(words)
+        what = None if words.startswith("/") else SYMPTOM.search(words)
         return [
             *_cleared(),
             SlotSet("fault_line", keep),
             SlotSet("fault_since", since.group() if since else None),
+            SlotSet("fault_what", words[:LONGEST] if what else None),
             SlotSet("_fault_beyond", beyond),
             FollowupAction("fault_form"),
         ]
+
+
+async def tell_town(dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events | None:
+    """What is known to be wrong in a town that was named instead of a number; None when nothing is."""
+    words = text(tracker)
+    town = None if words.startswith("/") or find_phone(words) else find_town(words)
+    service = service_of(words)
+    if town is None or not await systems.lines.in_town(town.name, cap=None, service=service):
+        return None
+    return await tell(Place("town", town.name, town.name), service, dispatcher, tracker, systems)
+
+
+def follows_a_fault(tracker: Tracker) -> bool:
+    """True when the state of a line was told just before, and what is wrong with it is told on: "da venerdì"."""
+    said = text(tracker)
+    if not told_before(tracker) or not number_told(tracker) or said.startswith("/") or SHOP.search(said):
+        return False
+    return "?" not in said and bool(SINCE.search(said) or SYMPTOM.search(said)) and not works_again(said)
 
 
 class ValidateFaultForm(FormCheck):
@@ -77,6 +101,10 @@ class ValidateFaultForm(FormCheck):
         if words.asked and not words.tapped and works_again(words.text):
             dispatcher.utter_message(response="utter_fault_over")
             return self.end()
+        before = tracker.get_slot("fault_since")
+        since = other_since(words, str(before)) if before and words.asked in ("fault_what", "contact_time") else None
+        if words.asked and since:
+            return [SlotSet("fault_since", since), SlotSet(words.asked, None)]
         if words.asked in (None, "fault_line") or _other_number(words):
             return await self._read_line(words, dispatcher, tracker, systems)
         tapped = words.data.get(words.asked)
@@ -116,6 +144,9 @@ class ValidateFaultForm(FormCheck):
             since = SINCE.search(words.text) if words.asked and not words.tapped and "?" not in words.text else None
             if since and not tracker.get_slot("fault_since"):
                 return [SlotSet("fault_since", since.group())]  # told before it was asked; the number is asked again
+            told = await tell_town(dispatcher, tracker, systems) if words.asked else None
+            if told is not None:
+                return [*self.end(), *told]
             return await self._told_transit(words, dispatcher, tracker, systems)
         line = await systems.lines.by_number(str(number))
         if line is None:
@@ -126,6 +157,8 @@ class ValidateFaultForm(FormCheck):
             place = Place("number", line.number, line.number).stored
             told = [SlotSet("_last_incident", line.incident.id), SlotSet("_told_place", place)]
             return [*self.end(), SlotSet("fault_line", line.number), *told]
+        if kept and not tracker.get_slot("_fault_beyond"):
+            dispatcher.utter_message(response="utter_fault_for_line", line=f"{line.number[:3]}…{line.number[-2:]}")
         return [SlotSet("fault_line", line.number)]
 
     async def _told_transit(

@@ -8,11 +8,9 @@ from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
-from actions.bill_question import dispute, disputes_the_bill
 from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, end_form, intent, last_answers, metadata, text
-from actions.extremes import follows_products
-from actions.price_availability import PriceAvailability
+from actions.follow_ups import follow_up
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
 ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot_aside"}
@@ -60,12 +58,11 @@ class SmallTalk(CareAction):
             if said in ASIDES:
                 dispatcher.utter_message(response=ASIDES[said])
             return [FollowupAction(form)]
-        if follows_products(tracker):
-            return await PriceAvailability().answer(dispatcher, tracker, systems)
+        goes_on = follow_up(tracker, likely=False)
+        if goes_on:
+            return await goes_on(dispatcher, tracker, systems)
         if said == "affirm" and wants_it(tracker):
             return await sell(dispatcher, tracker, systems)
-        if said == "deny" and disputes_the_bill(tracker):
-            return await dispute(dispatcher, tracker, systems)
         if said == "deny" and "utter_did_you_mean" in last_answers(tracker):
             dispatcher.utter_message(response="utter_neither")
             return []

@@ -21,6 +21,7 @@ from actions.forms import Events, FormCheck, Said, ask
 from actions.line_status import LineStatus, follows_a_line
 from actions.moving import MoveAppointment, follows_a_visit
 from actions.price_availability import PriceAvailability
+from actions.report_fault import ReportFault, follows_a_fault
 from actions.store_words import IN_TOWN_KM, km_to, say_when, say_where
 from actions.streets import named_among, names_street, on_street
 from actions.towns import Town, find_town, plain
@@ -41,6 +42,7 @@ WEEK = re.compile(r"\b(settimana|settimanali|tutti i giorni|ogni giorno|whole we
 #: "E a Bologna?", "e venerdì?", "ce l'avete a Milano?" sound like questions for a shop, and go on about something else
 #: when that was told just before.
 FOLLOW_UPS: tuple[tuple[Callable[[Tracker], bool], CareAction], ...] = (
+    (follows_a_fault, ReportFault()),
     (follows_a_line, LineStatus()),
     (follows_a_visit, MoveAppointment()),
     (follows_a_product, PriceAvailability()),

@@ -286,3 +286,92 @@ async def test_an_appointment_at_a_shop_is_no_visit_of_a_technician(talk: Conver
 async def test_a_shop_by_its_street(talk: Conversation) -> None:
     assert "via Torino 51, Milano" in words(await talk.say("il negozio di via Torino a che ora apre?"))
     assert "Buenos Aires 33" in words(await talk.say("e quello in corso bueno aires?"))
+
+
+async def test_a_number_told_for_a_line_is_not_asked_again_for_its_fault(talk: Conversation) -> None:
+    await talk.say("stato della linea")
+    assert "non risultano guasti" in words(await talk.say("0255501936"))
+    asked = words(await talk.say("da venerdì"))
+    assert "città" not in asked and "numero" not in asked and "025…36" in asked and "Cosa succede" in asked
+    assert "chiamarti" in words(await talk.say("non va nulla, né internet né telefono"))
+    assert (await talk.say("di mattina")).promises
+
+
+async def test_the_tap_after_a_line_was_told_asks_for_no_number(talk: Conversation) -> None:
+    await talk.say("stato della linea")
+    await talk.say("0255501936")
+    assert "Da quando" in words(await talk.tap("Segnala un guasto"))
+    # Another line than the one told is written as anywhere else.
+    assert (await talk.say("no scusa, è 055 555 3107")).slots["fault_line"] == "0555553107"
+
+
+async def test_what_is_known_in_a_town_is_told_before_a_number_is_asked(talk: Conversation) -> None:
+    told = words(await talk.say("qui a torino il cellulare non prende da stamattina"))
+    assert "due antenne" in told and "numero" not in told
+    assert (await talk.say("avvisami")).watches
+    # Who wants to report it all the same is asked for the number: the town is no line.
+    assert "Qual è il numero" in words(await talk.say("/report_fault"))
+
+
+async def test_since_when_is_put_right(talk: Conversation) -> None:
+    await talk.say("devo segnalare un guasto")
+    await talk.say("051 555 6230")
+    assert "Cosa succede" in words(await talk.say("da due giorni"))
+    again = await talk.say("anzi no da tre")
+    assert "Cosa succede" in words(again) and again.slots["fault_since"] == "anzi no da tre giorni"
+    assert "chiamarti" in words(await talk.say("internet lento, soprattutto la sera"))
+
+
+async def test_what_happens_is_not_asked_of_who_said_it(talk: Conversation) -> None:
+    asked = await talk.say("guasto internet 0555553107 da ieri sera, il modem lampeggia rosso")
+    assert "chiamarti" in words(asked) and "lampeggia" in asked.slots["fault_what"]
+
+
+async def test_a_form_is_left_in_more_words_than_one(talk: Conversation) -> None:
+    await talk.say("devo segnalare un guasto")
+    assert "lasciamo stare" in words(await talk.say("ok allora lascia stare il guasto"))
+    await talk.say("devo segnalare un guasto")
+    assert "ti aspetto" in words(await talk.say("non lo so a memoria, lo cerco un momento"))
+
+
+async def test_the_visit_stays_as_it_is(talk: Conversation) -> None:
+    for said in ("no dai lascio com'è", "tengo quella di prima", "va bene così"):
+        await talk.say("voglio spostare il tecnico" + ("" if talk.turns else " VL-104233 0147"))
+        kept = words(await talk.say(said))
+        assert "resta tutto com'era" in kept, said
+        assert "preferisci" not in words(await talk.say("grazie"))
+
+
+async def test_an_item_never_asked_for_is_disputed(talk: Conversation) -> None:
+    await talk.say("perché la bolletta è più alta?")
+    assert "segreteria" in words(await talk.say("VL-104233 0147"))
+    turn = await talk.say("e questa segreteria cos'è? io non l'ho mai chiesta")
+    assert turn.handoff and turn.handoff.note.startswith("bill_disputed")
+
+
+async def test_what_of_the_bill_was_asked_last_is_answered(talk: Conversation) -> None:
+    for said in ("la bolletta", "quella di ottobre", "perché è più alta"):
+        assert "città" not in words(await talk.say(said))
+    assert "segreteria" in words(await talk.say("VL-104233 0147"))
+
+
+async def test_when_does_it_come_asks_on_about_what_was_told(talk: Conversation) -> None:
+    await talk.say("mi serve il puk")
+    await talk.say("sì, a me")
+    number = (await talk.say("FRRGLI81C52A662N")).promises[0].reference
+    told = [{"reference": number, "due": "2026-11-21T13:00:00+01:00"}]
+    assert number in words(await talk.say("quando arriva?", promises=told))
+
+
+async def test_how_long_it_takes_asks_on_about_the_request(talk: Conversation) -> None:
+    await talk.say("che fine ha fatto la mia richiesta di rimborso?")
+    assert "R-20871" in words(await talk.say("VL-104233 0147"))
+    assert "R-20871" in words(await talk.say("e quanto ci vuole ancora?"))
+
+
+async def test_a_late_activation_asked_about_again_brings_a_person(talk: Conversation) -> None:
+    await talk.say("dov'è il mio ordine?")
+    late = await talk.say("VL-126790 nata il 25/06/1993")
+    assert "in ritardo" in words(late) and not late.handoff
+    again = await talk.say("e allora quando me lo attivate??")
+    assert again.handoff and again.handoff.note == "case_late: ORD-69987"
