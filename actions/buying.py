@@ -8,6 +8,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.common import CareAction, Event, entity, hand_off, last_answers, text
+from actions.opening import SHOP
 from actions.towns import find_town
 
 TOPIC = "price_availability"
@@ -15,7 +16,7 @@ TOPIC = "price_availability"
 TOLD = (
     "utter_price_monthly", "utter_price_once", "utter_price_cheapest_monthly", "utter_price_cheapest_once",
     "utter_price_fastest_monthly", "utter_price_most_data_monthly", "utter_stock_offer", "utter_stock_online",
-    "utter_stock_town",
+    "utter_stock_town", "utter_stock_town_none", "utter_price_all_known",
 )  # fmt: skip
 _NET = r"(fibra|adsl|fwa|internet|wi-?fi|rete|linea|segnale|[345]g|fib(er|re)|broadband|signal)"
 _COVERAGE = re.compile(
@@ -46,6 +47,14 @@ _STOCK = re.compile(
     r"|(have|got) (it|one))\b",
     re.IGNORECASE,
 )
+#: With a town beside it, the product told is looked for there.
+_FINDS = re.compile(
+    r"\b(lo|la|l['’]) ?(trov\w+|compr\w+|prend\w+)|\b(prender|comprar|trovar)l[oa]\b|\b(find|buy|get) (it|one)\b"
+    r"|^\W*(no|e|ed|and|anzi|invece|o|or)\b",
+    re.IGNORECASE,
+)
+#: A longer sentence is about something of its own.
+_SHORT = 7
 _WANTS = re.compile(
     r"\b(attivar(la|lo|mela|melo|e)|attiviamol[ao]|attivatemel[ao]|abbon\w+|sottoscriv\w+|procediamo|prendiamol[ao]"
     r"|(la|lo) (prendo|voglio|vorrei|compro)|voglio (questa|quella|questo|quello)|mi interessa|comprarl[ao]"
@@ -91,6 +100,11 @@ def asks_coverage(said: str) -> bool:
     return bool(_COVERAGE.search(said) or _THERE.search(said) and (_PLACE.search(said) or find_town(said)))
 
 
+def asks_others(said: str) -> bool:
+    """ "Che altro avete?": not the one just told."""
+    return said.startswith("/") or bool(_OTHERS.search(said))
+
+
 def asks_price(said: str) -> bool:
     """ "Quanto costa?", of something told already; not "what else is there?"."""
     return bool(_PRICE.search(said)) and not _OTHERS.search(said)
@@ -98,7 +112,11 @@ def asks_price(said: str) -> bool:
 
 def follows_a_product(tracker: Tracker) -> bool:
     """True when the product told just before is asked for in a shop: "ce l'avete a Milano?"."""
-    return told(tracker) and bool(_STOCK.search(text(tracker)))
+    said = text(tracker)
+    if not told(tracker) or said.startswith("/"):
+        return False
+    there = _FINDS.search(said) and find_town(said) and len(said.split()) <= _SHORT and not SHOP.search(said)
+    return bool(_STOCK.search(said) or there)
 
 
 def wants_it(tracker: Tracker) -> bool:

@@ -23,7 +23,9 @@ DESK_STATUS = {"agent": "agent", "taken": "agent", "closed": "closed", "solved":
 UNDER_WAY = ("pin_done", "fault_reported", "promised", "desk_case", "case_")
 WHEN = re.compile(
     r"\b(quando|a che ora|(entro|tra|fra) quanto|quanto (tempo )?(ci vuole|ci mett\w+|manca|devo aspettare)|when"
-    r"|how (long|much longer))\b",
+    r"|how (long|much longer))\b|\bnon (mi )?(è|e'|sono) (ancora |mai )?arrivat\w+|\bnon (mi )?arriva\b"
+    r"|\bnon (l['’]?)?ho (ancora |mai )?(ricevut|avut)\w+|\bmai arrivat\w+"
+    r"|\b(didn'?t|haven'?t|not|never) (get|got|gotten|receive|received|come|arrived?)\b",
     re.IGNORECASE,
 )
 #: A longer sentence is about something of its own.

@@ -37,6 +37,11 @@ CANCEL = re.compile(
 )
 
 
+_CANCEL_FIRST = re.compile(
+    r"^\W*((ok|no|allora|anzi|dai|aspetta|scus[ai]|senti|guarda|actually|sorry)\W+)*"
+    r"(lasci(a|amo)( pure)? (stare|perdere)|annulla|never ?mind|forget (it|that))\s*[,.;:!]\s*\w+",
+    re.IGNORECASE,
+)
 #: "Un attimo, lo cerco": somebody is up and looking for a card. Not "no aspetta, è 347…", which holds the answer.
 _WAIT = re.compile(
     r"^\W*((ok|sì|si|no|va bene|scus[ai]|eh|yes|sure|sorry"
@@ -87,6 +92,11 @@ def end_form() -> list[Event]:
 def cancels(tracker: Tracker) -> bool:
     """True when the customer says "annulla" and means the whole form."""
     return bool(CANCEL.match(text(tracker)))
+
+
+def cancels_and_asks(tracker: Tracker) -> bool:
+    """True for "anzi lascia perdere, dimmi solo …": the form is over, and what comes next is another matter."""
+    return bool(_CANCEL_FIRST.match(text(tracker)))
 
 
 def asks_to_wait(tracker: Tracker) -> bool:

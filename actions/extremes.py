@@ -8,9 +8,9 @@ from rasa_sdk import Tracker
 from actions.backends.catalogue import Product
 from actions.buying import told
 from actions.common import last_answers, text
-from actions.products import find_kind, find_product
+from actions.products import find_kind, find_product, names_part
 
-LISTED = "utter_price_list_"
+LISTED, COMPARED = "utter_price_list_", "utter_price_compared_"
 #: Each wish by the words used; the first that matches counts.
 WISHES = (
     ("fastest", r"\b(pi[uù]['’]? (veloc\w+|rapid\w+)|velocit[aà] (pi[uù] alta|massima|maggiore)|fast(est|er)|quickest"
@@ -19,6 +19,15 @@ WISHES = (
     ("cheapest", r"\b(pi[uù]['’]? (econom\w+|convenient\w+|bass[oaie])|meno (car[oaie]|costos[oaie])|cost\w+ (di )?meno"
                  r"|spend\w* (di )?meno|cheap(est|er)|less expensive|least( expensive)?|low(est|er)|costs? less)\b"),
 )  # fmt: skip
+
+
+#: "Che differenza c'è?", "quale mi consigli?": what each of them holds, side by side.
+_COMPARES = re.compile(
+    r"\b(consigl\w+|differen\w+|cosa cambia|confront\w+|quale (mi )?convien\w+"
+    r"|(qual|quale) (è )?(la |il )?(migliore|meglio)"
+    r"|recommend|suggest|compare|which (one )?(is|would be) (better|best)|what'?s the best)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,23 @@ class Extreme:
 
 
 def follows_products(tracker: Tracker) -> bool:
-    """True when products were told just before and one of them is asked for by what it has most or least of."""
-    listed = any(answer.startswith((LISTED, "utter_price_other_model")) for answer in last_answers(tracker))
-    return (listed or told(tracker)) and wish_of(text(tracker)) is not None
+    """True when products were told just before, and one of them is asked for by a quality, a part or its model."""
+    said = text(tracker)
+    if said.startswith("/") or not (listed(tracker) or told(tracker)):
+        return False
+    return wish_of(said) is not None or compares(tracker) or names_part(said)
+
+
+def listed(tracker: Tracker) -> bool:
+    """True when several products were told just before."""
+    lists = (LISTED, COMPARED, "utter_price_other_model")
+    return any(answer.startswith(lists) for answer in last_answers(tracker))
+
+
+def compares(tracker: Tracker) -> bool:
+    """True when products were told just before and the customer wants to know which one is right."""
+    said = text(tracker)
+    return (listed(tracker) or told(tracker)) and not said.startswith("/") and bool(_COMPARES.search(said))
 
 
 def wish_of(said: str) -> str | None:
@@ -49,16 +72,19 @@ def find_extreme(tracker: Tracker, products: list[Product]) -> Extreme | None:
     wish = wish_of(said)
     if wish is None or find_product(said, products).product:
         return None
-    kind = find_kind(said) or _kind_before(tracker, products)
+    # Only plans for a mobile hold gigabytes.
+    kind = find_kind(said) or kind_before(tracker, products) or ("mobile" if wish == "most_data" else None)
     of_kind = [product for product in products if product.kind == kind]
     if kind is None or not of_kind:
         return None
     return Extreme(wish, kind, _best(wish, of_kind))
 
 
-def _kind_before(tracker: Tracker, products: list[Product]) -> str | None:
+def kind_before(tracker: Tracker, products: list[Product]) -> str | None:
     """The kind of the list or the product told just before."""
     for answer in last_answers(tracker):
+        if answer.startswith(COMPARED):
+            return answer.removeprefix(COMPARED)
         if answer.startswith(LISTED):
             return answer.removeprefix(LISTED)
         if answer == "utter_price_other_model":

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rasa_sdk import Tracker
-from rasa_sdk.events import FollowupAction
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.ask_human import NO_TOPIC, AskHuman, grant, last_topic
 from actions.backends import Backends
 from actions.common import CareAction, Event, asks_to_wait, end_form, hand_off, intent, language, text
+from actions.facts import find_customer_code
 from actions.follow_ups import follow_up
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
+from actions.towns import find_town
 
 #: A thumb up or a heart needs no words: the tokenizer drops it, and "I didn't get that" would be a poor answer.
 KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍\u2764\ufe0f🏻-🏿]+")
@@ -24,6 +26,10 @@ KIND_SIGN = re.compile("[\\s👍👌🙏👏💪😊🙂😀😁😃😉🤗😍
 MISUNDERSTOOD = "misunderstood"
 #: So many messages back it counts still: said, the question in other words, said again.
 SO_LATE = 2
+#: Two topics with one answer: which of them it is makes no difference.
+SAME_FORM = {"find_store", "store_hours"}
+#: More words than these around a customer code ask something.
+ONLY_CODE = 5
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
 
@@ -62,8 +68,12 @@ class NotUnderstood(CareAction):
             told: list[Event] = await goes_on(dispatcher, tracker, systems)
             asks_on = any(event["event"] == "followup" for event in told)
             return told if asks_on else [*told, FollowupAction("action_listen")]
-        if not form and follows_a_store(tracker):
+        if not form and (follows_a_store(tracker) or set(close_topics(tracker)) == SAME_FORM):
             return [FollowupAction("store_form")]
+        code = find_customer_code(text(tracker), bare=False)
+        if not form and code and len(text(tracker).split()) <= ONLY_CODE:
+            dispatcher.utter_message(response="utter_code_noted")
+            return [SlotSet("customer_code", code), FollowupAction("action_listen")]
         # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
         over: list[Event] = [*(end_form() if form else []), FollowupAction("action_listen")]
         if about := also_asked_for_a_person(tracker):
@@ -84,7 +94,9 @@ class NotUnderstood(CareAction):
             dispatcher.utter_message(response="utter_rephrase_aside")
             return [FollowupAction(form)]
         dispatcher.utter_message(response="utter_rephrase")
-        return [FollowupAction("action_listen")]
+        # Which of two is asked; where it was said already.
+        town = find_town(text(tracker)) if close_topics(tracker) else None
+        return [*([SlotSet("town", town.name)] if town else []), FollowupAction("action_listen")]
 
 
 class DefaultFallback(NotUnderstood):

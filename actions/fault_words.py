@@ -58,7 +58,8 @@ _WHEN = re.compile(
     r"\d|\b(giorn|settiman|mes[ei]\b|ann[oi]\b|ore\b|or[ae] fa|ieri|oggi|domani|stamat|stanotte|staser|mattin"
     r"|pomeriggi|ser[ae]\b|nott|sempre|luned|marted|mercoled|gioved|venerd|sabat|domenic|week-?end"
     r"|(mon|tues|wednes|thurs|fri|satur|sun)?days?\b|week|month|year|hour|yester|today|tomorrow|morning|afternoon"
-    r"|evening|night|noon|always|since|ago\b)",
+    r"|evening|night|noon|always|since|ago\b|quando (vuol|volet|vi pare|le pare|prefer|capit|pot|può|puo)"
+    r"|qualsiasi|qualunque|indifferent|è uguale|any ?time|whenever)",
     re.IGNORECASE,
 )
 

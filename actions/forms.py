@@ -24,7 +24,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
-from actions.common import CareAction, asks_to_wait, cancels, end_form, hand_off
+from actions.common import CareAction, asks_to_wait, cancels, cancels_and_asks, end_form, hand_off
 from actions.towns import find_town
 
 Events = list[dict[str, Any]]
@@ -146,6 +146,9 @@ class FormCheck(CareAction):
             return [SlotSet(MISSES, tracker.get_slot(MISSES)), self._still(words.asked)]
         if self._changes_topic(words):
             return []
+        if cancels_and_asks(tracker):
+            dispatcher.utter_message(response="utter_cancelled_go_on")
+            return self.end()
         return self.not_read(words, words.asked, dispatcher, tracker)
 
     def end(self) -> Events:

@@ -10,11 +10,12 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.lines import Incident
-from actions.common import CareAction, answers_of_last, can_share_location, last_answers, text
+from actions.common import CareAction, answers_of_last, can_share_location, cancels, last_answers, text
 from actions.facts import find_phone
 from actions.forms import Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident, start_watch
+from actions.opening import SHOP
 from actions.places import Looked, Place, look, narrow, service_of
 from actions.towns import find_town, plain
 
@@ -49,6 +50,9 @@ class LineStatus(CareAction):
         return "action_line_status"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        if cancels(tracker):
+            dispatcher.utter_message(response="utter_cancelled")
+            return _cleared()
         looked = await look(tracker, systems)
         service = service_of(text(tracker))
         last = tracker.get_slot("_last_incident")
@@ -70,7 +74,7 @@ def follows_a_line(tracker: Tracker) -> bool:
     if not told_before(tracker):
         return False
     said = text(tracker)
-    if asks_on(tracker) and _WHEN.search(said):
+    if asks_on(tracker) and _WHEN.search(said) and not SHOP.search(said):
         return True
     town = find_town(said)
     left = [word for word in plain(said).split() if word not in AROUND]

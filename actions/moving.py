@@ -30,8 +30,10 @@ KEEP = re.compile(
 #: Answers that tell when the visit is.
 TOLD = ("utter_appointment", "utter_appointment_near", "utter_appointment_moved")
 MOVE = re.compile(
-    r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno|non (posso|ci sono|sono in casa)"
+    r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno"
+    r"|giorno (dopo|prima|seguente|successivo)|non (posso|ci sono|sono in casa)"
     r"|più tardi|più presto|(venire|viene|passare|passa) (dopo|prima)|move|reschedul\w+|change|postpone|another day"
+    r"|day (after|before)"
     r"|can'?t (make|do)|later|earlier)\b",
     re.IGNORECASE,
 )

@@ -13,6 +13,7 @@ from actions.backends import Backends
 from actions.backends.orders import STATES, Order
 from actions.buying import sell, wants_it
 from actions.common import ROME, CareAction, hand_off, language, last_answers, now, promise, text
+from actions.follow_ups import Answer, follow_up
 from actions.forms import Events
 from actions.identity import need_identity
 from actions.moving import MOVE, facts, offer, promise_visit
@@ -27,6 +28,12 @@ _MISSED = re.compile(
     r"\bnon (è|e'|si è|s'è) (mai |ancora )?(venut|passat|presentat|arrivat|vist|fatt)[oa]\b"
     r"|\bnessuno (è|si è) (venut|passat|presentat|vist)\w+|\b(mi ha|avete|ha) dato buca|\bbidon\w+"
     r"|\b(didn'?t|did not|never) (show\w*|c[oa]me|turn\w*)|no[- ]show|\bnobody (came|showed|turned)",
+    re.IGNORECASE,
+)
+#: Orders and visits by name.
+_NAMED = re.compile(
+    r"\b(tecnic\w+|visit\w*|appuntament\w*|ordin\w+|fibra|sim|attiv\w+|pacc\w+|technician|engineer|appointment|order"
+    r"|activat\w+|fib(er|re)|parcel)\b",
     re.IGNORECASE,
 )
 _CANCEL = re.compile(
@@ -48,6 +55,8 @@ class ActivationStatus(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         if wants_it(tracker):
             return await sell(dispatcher, tracker, systems)
+        if goes_on := _goes_on(tracker):
+            return await goes_on(dispatcher, tracker, systems)
         if asking := need_identity(tracker, self.topic):
             return asking
         orders = await systems.orders.of_customer(tracker.get_slot("verified_customer"))
@@ -77,6 +86,8 @@ class TechnicianAppointment(CareAction):
             dispatcher.utter_message(response="utter_appointment_missed")
             hand_off(dispatcher, tracker, reason="complaint", topic=self.topic, note="visit_missed")
             return []
+        if goes_on := _goes_on(tracker):
+            return await goes_on(dispatcher, tracker, systems)
         # Kept in a slot: after the identity check the latest message is the identity answer.
         wants_move = bool(MOVE.search(text(tracker)) or tracker.get_slot("_move_wanted"))
         cancels = bool(_CANCEL.search(text(tracker)) or tracker.get_slot("_cancel_wanted"))
@@ -97,6 +108,11 @@ class TechnicianAppointment(CareAction):
             dispatcher.utter_message(response=f"utter_{kind}", **facts(visits[0], tracker))
             promise_visit(visits[0], dispatcher)
         return done
+
+
+def _goes_on(tracker: Tracker) -> Answer | None:
+    """ "Quando mi chiamate?" after a fault was reported, "anzi no, il 17" after a phone: about those, no visit."""
+    return None if _NAMED.search(text(tracker)) else follow_up(tracker, likely=False)
 
 
 def promised_by(order: Order) -> datetime | None:

@@ -31,8 +31,8 @@ _ALONE = re.compile(r"\b(?P<name>M[1-5])\b", re.IGNORECASE)
 _ONLY_KIND = re.compile(r"\b(?P<kind>metropolitana|metro|underground|subway|tube|tram|autobus|filobus|bus)\b", re.I)
 #: Nothing but a line's name, as the answer to "which one?": "la rossa", "quella gialla", "la 1", "B".
 _ONLY_NAME = re.compile(
-    rf"\W*(?:(?:la|il|quella|quello|è|e'|the|it'?s|linea|line|numero|number)\s+)*"
-    rf"(?P<name>{_COLOURS}|[ABC]1?|M?\d{{1,3}})(?:\s+(?:line|one))?\W*",
+    rf"\W*(?:(?:e|ed|ma|invece|la|il|quella|quello|è|e'|and|the|it'?s|linea|line|numero|number)\s+)*"
+    rf"(?P<name>{_COLOURS}|[ABC]1?|M?\d{{1,3}})(?:\s+(?:line|one))?(?P<town>\s+(?:di|a|in|of)\s+.+?)?\W*",
     re.IGNORECASE,
 )
 _GENERATIONS = {"2G", "3G", "4G", "5G"}
@@ -120,7 +120,10 @@ async def narrow(words: str, lines: list[TransitLine], systems: Backends) -> Loo
     called = _ONLY_NAME.fullmatch(words)
     if called:
         of_name = {line.ref for line in await systems.lines.transit(name=called["name"].upper(), kind=None, city=None)}
-        return _one_of([line for line in lines if line.ref in of_name], None)
+        there = find_town(called["town"] or "")
+        return _one_of(
+            [line for line in lines if line.ref in of_name and (there is None or line.city == there.name)], None
+        )
     town, kind, named = find_town(words), _ONLY_KIND.search(words), transit_name(words)
     kind_named = _KINDS[kind["kind"].lower()] if kind else None
     if not (town or kind_named) or (named and named[0]):

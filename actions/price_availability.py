@@ -11,11 +11,20 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.catalogue import Product, Stock
-from actions.buying import asks_coverage, asks_price, check_coverage, follows_a_product, sell, told, wants_it
+from actions.buying import (
+    asks_coverage,
+    asks_others,
+    asks_price,
+    check_coverage,
+    follows_a_product,
+    sell,
+    told,
+    wants_it,
+)
 from actions.common import CareAction, Event, entity, language, text
-from actions.extremes import find_extreme, wish_of
+from actions.extremes import compares, find_extreme, kind_before, wish_of
 from actions.forms import Events, FormCheck, Said
-from actions.products import Found, by_budget, find_kind, find_product
+from actions.products import Found, by_budget, find_holder, find_kind, find_product, find_variant
 from actions.towns import Town, find_town
 from actions.words import euros
 
@@ -48,6 +57,8 @@ class PriceAvailability(CareAction):
         if kind == "other":
             dispatcher.utter_message(response="utter_price_not_listed")
             return []
+        if compares(tracker):
+            return self._compare(dispatcher, tracker, products)
         extreme = find_extreme(tracker, products)
         found = Found(extreme.product) if extreme else wanted(tracker, products)
         if found.product:
@@ -61,6 +72,19 @@ class PriceAvailability(CareAction):
         listed = by_budget(said, [product for product in products if product.kind == kind])[:LISTED]
         if listed:
             say_list(dispatcher, language(tracker), listed, "other_model" if found.other_model else f"list_{kind}")
+        elif last := told_product(tracker, products):
+            details = last.details.get(language(tracker)) or last.details["it"]
+            dispatcher.utter_message(response="utter_price_all_known", name=last.name, details=details)
+        else:
+            dispatcher.utter_message(response="utter_price_which")
+        return []
+
+    def _compare(self, dispatcher: CollectingDispatcher, tracker: Tracker, products: list[Product]) -> list[Event]:
+        """The products of the kind just told, each with what it holds."""
+        kind, lang = find_kind(text(tracker)) or kind_before(tracker, products), language(tracker)
+        alike = by_budget("", [product for product in products if product.kind == kind])[:LISTED]
+        if alike:
+            say_list(dispatcher, lang, alike, f"compared_{kind}", with_details=True)
         else:
             dispatcher.utter_message(response="utter_price_which")
         return []
@@ -136,6 +160,12 @@ def wanted(tracker: Tracker, products: list[Product]) -> Found:
     said = text(tracker)
     if said.startswith("/"):
         return Found(None)
+    before = kind_before(tracker, products)
+    holder = find_holder(said, [product for product in products if product.kind == before], language(tracker))
+    last_told = told_product(tracker, products)
+    variant = find_variant(said, last_told, products) if last_told else None
+    if holder or variant:
+        return Found(holder or variant)
     found = find_product(said, products)
     # "E quanto costa?" is about the one just told.
     asks_on = follows_a_product(tracker) or told(tracker) and asks_price(said)
@@ -144,11 +174,23 @@ def wanted(tracker: Tracker, products: list[Product]) -> Found:
     return found if found.product else Found(next((one for one in products if one.id == last), None), found.other_model)
 
 
-def say_list(dispatcher: CollectingDispatcher, lang: str, products: list[Product], kind: str) -> None:
-    """A few products with prices, and a button for each."""
+def told_product(tracker: Tracker, products: list[Product]) -> Product | None:
+    """The one product told just before, unless others are asked for."""
+    last = tracker.get_slot("product") if told(tracker) and not asks_others(text(tracker)) else None
+    return next((product for product in products if product.id == last), None)
+
+
+def say_list(
+    dispatcher: CollectingDispatcher, lang: str, products: list[Product], kind: str, *, with_details: bool = False
+) -> None:
+    """A few products with prices, perhaps with what they hold, and a button for each."""
+    priced = [f"{product.name} {euros(product.price, lang)}" for product in products]
+    if with_details:
+        held = [product.details.get(lang) or product.details["it"] for product in products]
+        priced = [f"{name} ({what})" for name, what in zip(priced, held, strict=True)]
     dispatcher.utter_message(
         response=f"utter_price_{kind}",
-        list=", ".join(f"{product.name} {euros(product.price, lang)}" for product in products),
+        list=("; " if with_details else ", ").join(priced),
         buttons=[
             {"title": product.name[:TITLE], "payload": f'/price_availability{{"product": "{product.id}"}}'}
             for product in products

@@ -17,12 +17,24 @@ KINDS = (
               r"|ipad|caricabatterie?|caricator\w|chargers?|pellicol\w|auricolari|cuffie|headphones|smartwatch|tv)\b"),
     # "Tariffe per il cellulare" is a plan, no telephone to buy.
     ("mobile", r"\b(tariff\w*|pian[oi]|abbonament\w*|plans?)\b.*\b(cel\w*|telefon\w*|smartphone\w*|mobile|phones?)\b"
-               r"|\bofferte? (mobile|(per|sul|per il|per un) (cel\w*|telefonino|numero))\b|\b(phone|mobile) plans?\b"),
+               r"|\bofferte? (mobile|(per|sul|per il|per un) (cel\w*|telefonino|numero))\b|\b(phone|mobile) plans?\b"
+               r"|\b(per|sul|nel) ((il |un )?(mio )?)(cellulare|telefonino)\b"),
     ("phone", r"\b(telefon\w*|cellular\w*|smartphone\w*|phones?|novita telefoni|android)\b"),
     ("home", r"\b(internet|casa|adsl|fibra|fiber|fibre|broadband|home)\b"),
     ("mobile", r"\b(mobile|giga|tariff\w*|minuti|data plan|plans?|unlimited|gb|numero|operatore)\b"),
     ("extra", r"\b(modem|router|sim|ripetitor\w*|wi ?fi)\b"),
 )  # fmt: skip
+
+
+#: "Anzi no, il 17": the model alone, said after another one was told.
+VARIANT = re.compile(
+    r"\W*((no|anzi|scus[ai]|e|ed|ma|ok|invece|volevo dire|intendevo|quanto|cost[ao]|viene|and|but|sorry|actually"
+    r"|i meant?|what about|how much is)\W+)*(il|lo|la|l['’]|quell[oa]|the)?\s*"
+    r"(?P<model>[a-z]{0,2}\d{1,2}[a-z]{0,2})\W*",
+    re.IGNORECASE,
+)
+#: "Quella col modem compreso": by what it holds.
+_HOLDS = re.compile(r"\b(quell[oa]|una?|the one|one|that)\W+(con|col|coi|che ha|with|that has)\b(?P<what>.+)", re.I)
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,28 @@ def find_product(text: str, products: list[Product]) -> Found:
     if product.kind == "phone" and not named_model and re.fullmatch(r"[a-z]{0,2}\d{1,2}[a-z]{0,4}", after):
         return Found(None, other_model=True)
     return Found(product)
+
+
+def find_variant(text: str, last: Product, products: list[Product]) -> Product | None:
+    """Another model of the kind told last, by its figures alone; the same one when nothing else has them."""
+    found = VARIANT.fullmatch(text)
+    model = plain(found["model"]) if found else None
+    named = [one for one in products if one.kind == last.kind and model in plain(one.name).split()]
+    return named[0] if len(named) == 1 else None
+
+
+def find_holder(text: str, products: list[Product], lang: str) -> Product | None:
+    """The one of a list whose details name what it should hold, when only one does."""
+    found = _HOLDS.search(text)
+    wanted = {word for word in plain(found["what"]).split() if len(word) >= SHORT} if found else set()
+    held = {one.id: wanted & set(plain(one.details.get(lang) or one.details["it"]).split()) for one in products}
+    best = sorted(products, key=lambda one: -len(held[one.id]))
+    return best[0] if best and len(held[best[0].id]) > max([len(held[one.id]) for one in best[1:]], default=0) else None
+
+
+def names_part(text: str) -> bool:
+    """True when a product is asked for by its model's figures or by what it holds."""
+    return bool(VARIANT.fullmatch(text) or _HOLDS.search(text))
 
 
 def find_kind(text: str) -> str | None:

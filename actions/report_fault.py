@@ -10,7 +10,19 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.lines import Fault
-from actions.common import CareAction, entity, hand_off, language, now, promise, text, turn_id
+from actions.common import (
+    CareAction,
+    cancels,
+    entity,
+    hand_off,
+    intent,
+    language,
+    last_answers,
+    now,
+    promise,
+    text,
+    turn_id,
+)
 from actions.facts import find_phone
 from actions.fault_words import SINCE, SYMPTOM, other_since, says_nothing, says_when, works_again
 from actions.forms import CORRECTS, Events, FormCheck, Said, ask
@@ -27,6 +39,9 @@ SLOTS = ("fault_line", "fault_since", "fault_what", "contact_time")
 #: Enough for the technician; a longer story stays in the conversation, which the agent sees anyway.
 LONGEST = 200
 ASKS_FOR_A_SHOP = frozenset({"find_store", "store_hours"})
+#: Answers that offer to report a fault: "sì" is for that.
+OFFERED = frozenset({"utter_line_fine", "utter_town_fine", "utter_own_lines_fine"})
+_REPORTS = re.compile(r"\b(la|lo|stesso|voglio|vorrei|allora) segnal\w+|\bsegnal(ala|alo|atela)\b|\breport it\b", re.I)
 _HOURS = re.compile(r"\b(orar\w+|hours)\b", re.IGNORECASE)
 #: While facts are asked in free words, the customer's story sounds like these topics and is still the answer.
 STORY = frozenset({"report_fault", "line_status", "complaint", "greet", "thank"})
@@ -42,6 +57,9 @@ class ReportFault(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         words = text(tracker)
+        if cancels(tracker):
+            dispatcher.utter_message(response="utter_cancelled")
+            return _cleared()
         if transit_name(words) and not find_phone(words):
             looked = await look(tracker, systems)
             if looked.place:
@@ -74,9 +92,13 @@ async def tell_town(dispatcher: CollectingDispatcher, tracker: Tracker, systems:
 
 
 def follows_a_fault(tracker: Tracker) -> bool:
-    """True when the state of a line was told just before, and what is wrong with it is told on: "da venerdì"."""
+    """True when a line was told just before, and it is reported or what is wrong with it told on: "da venerdì"."""
     said = text(tracker)
-    if not told_before(tracker) or not number_told(tracker) or said.startswith("/") or SHOP.search(said):
+    if not told_before(tracker) or said.startswith("/") or SHOP.search(said):
+        return False
+    if _REPORTS.search(said) or intent(tracker)[0] == "affirm" and OFFERED & set(last_answers(tracker)):
+        return True
+    if not number_told(tracker):
         return False
     return "?" not in said and bool(SINCE.search(said) or SYMPTOM.search(said)) and not works_again(said)
 
@@ -151,7 +173,12 @@ class ValidateFaultForm(FormCheck):
         line = await systems.lines.by_number(str(number))
         if line is None:
             return self._number_unknown(dispatcher, tracker)
-        if line.incident and tracker.get_slot("_fault_beyond") != line.incident.id:
+        known = line.incident and tracker.get_slot("_fault_beyond") != line.incident.id
+        if known and line.incident and kept and line.incident.id == tracker.get_slot("_last_incident"):
+            # What happens is told on after the reason was: the offer counts now, not the same news once more.
+            dispatcher.utter_message(response="utter_offer_watch_or_report", incident=line.incident.id)
+            return [*self.end(), SlotSet("fault_line", line.number)]
+        if known and line.incident:
             dispatcher.utter_message(response="utter_fault_known")
             say_incident(line.incident, dispatcher, tracker, report_anyway=True)
             place = Place("number", line.number, line.number).stored

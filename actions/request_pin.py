@@ -33,6 +33,7 @@ _SOMEBODY = (
 _MYSELF = r"io|me|sono io|intestatari[ao]|myself|mine|i am|it'?s me"
 SOMEBODY, MYSELF = (re.compile(rf"\b({words})\b", re.I) for words in (_SOMEBODY, _MYSELF))
 PUTS_RIGHT = re.compile(rf"{CORRECTS.pattern}|\bintestat[oa]\b|\bin (my|her|his) name\b", re.I)
+HOLDER = re.compile(r"\b(intestat[oa] a|a nome|in the name of|in(?= my name))(?P<whose>.{0,25})", re.I)
 OTHER = re.compile(rf"\b(no|{_SOMEBODY})\b", re.I)
 SELF = re.compile(rf"\b(s[iì]|mi[ao]|{_MYSELF}|certo|esatto|ok|yes|yep|yeah)\b", re.I)
 
@@ -55,7 +56,10 @@ class PinForm(FormCheck):
         code = find_tax_code(words.text)
         if words.asked not in QUESTIONS:
             # A new request: what the last one left behind is not an answer to this one.
-            found = {**dict.fromkeys(QUESTIONS), "pin_kind": read_kind(words), "_fiscal_code": code}
+            holder = told_holder(words)
+            found = {
+                **dict.fromkeys(QUESTIONS), "pin_kind": read_kind(words), "pin_holder": holder, "_fiscal_code": code,
+            }  # fmt: skip
             return [SlotSet(slot, value) for slot, value in found.items()]
         if not code and len(words.text.split()) > FEW_WORDS and self._changes_topic(words):
             return None
@@ -144,6 +148,16 @@ def read_holder(words: Said) -> str | None:
     if OTHER.search(words.text):
         return "other"
     return "self" if SELF.search(words.text) else None
+
+
+def told_holder(words: Said) -> str | None:
+    """Whose contract it is, when the first message says so outright: "intestato a me", "è a nome di mia moglie"."""
+    told = None if words.tapped else HOLDER.search(words.text)
+    if not told:
+        return None
+    if SOMEBODY.search(told["whose"]):
+        return "other"
+    return "self" if MYSELF.search(told["whose"]) or re.match(r"\W*(mio|my)\b", told["whose"], re.I) else None
 
 
 def masked(code: str) -> str:

@@ -11,6 +11,7 @@ from actions.backends import Backends
 from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, end_form, intent, last_answers, metadata, text
 from actions.follow_ups import follow_up
+from actions.stores import too_far
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
 ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot_aside"}
@@ -61,6 +62,9 @@ class SmallTalk(CareAction):
         goes_on = follow_up(tracker, likely=False)
         if goes_on:
             return await goes_on(dispatcher, tracker, systems)
+        if too_far(tracker):
+            dispatcher.utter_message(response="utter_store_no_nearer")
+            return []
         if said == "affirm" and wants_it(tracker):
             return await sell(dispatcher, tracker, systems)
         if said == "deny" and "utter_did_you_mean" in last_answers(tracker):

@@ -25,6 +25,7 @@ def in_figures(text: str) -> str:
     """`text` with numbers that are spelt out, one word after the other, as figures; all else as it was."""
     if not any(word in _words() for word in plain(text).split()):
         return text
+    text = _YEAR.sub(lambda found: f"{found[1]} {_words()[plain(found[2])]:0>2}", text)
     text = _DAY.sub(lambda found: f"{_words()[plain(found[1])]} {found[2]}", text)
     return _RUN.sub(_joined, text)
 
@@ -57,6 +58,8 @@ _WORD = _any_of(list(_words()))
 _FIGURE = rf"(?:{_WORD}|\d+)"
 #: From the first word to the last, with nothing but spaces and marks between.
 _RUN = re.compile(rf"\b{_FIGURE}(?:[\s,.\-]+{_FIGURE})*\b", re.IGNORECASE)
+#: "Giugno del novantatré", "giugno 93".
+_YEAR = re.compile(rf"\b({_MONTH})\s+(?:del(?:l['’])?\s*|of\s+)?({_WORD})\b(?!\s+{_WORD})", re.IGNORECASE)
 _DAY = re.compile(rf"\b({_WORD})\s+({_MONTH})\b", re.IGNORECASE)
 
 

@@ -16,7 +16,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.backends import Backends
 from actions.backends.stores import Address, Store
 from actions.buying import follows_a_product
-from actions.common import CareAction, can_share_location, last_actions, now, shared_location, text
+from actions.common import CareAction, can_share_location, last_actions, last_answers, now, shared_location, text
 from actions.forms import Events, FormCheck, Said, ask
 from actions.line_status import LineStatus, follows_a_line
 from actions.moving import MoveAppointment, follows_a_visit
@@ -34,6 +34,10 @@ ANOTHER = re.compile(
 )
 ELSEWHERE = re.compile(
     r"\b(altr[ao]|divers[ao]) (citt[aà]|paese|zona|comune|posto)\b|\b(an)?other (town|city|place)", re.IGNORECASE
+)
+_TOO_FAR = re.compile(
+    r"\b(tropp\w+ (lontan\w+|strada|distant\w+)|pi[uù] vicin\w+|lontan(o|issimo)|too far|far off|closer|nearer)\b",
+    re.IGNORECASE,
 )
 #: Nothing is known of appointments at shops; where one is and when it is open answers most of such questions.
 BOOKING = re.compile(r"\b(appuntament\w*|prenot\w+|appointments?|book(ed|ing)?|reserv\w+|walk[- ]?ins?)\b", re.I)
@@ -72,6 +76,9 @@ class StoreForm(FormCheck):
         if goes_on:
             told = await goes_on.answer(dispatcher, tracker, systems)
             return [*told, SlotSet("_place", None), *self.end()]
+        if opens and too_far(tracker):
+            dispatcher.utter_message(response="utter_store_no_nearer")
+            return [SlotSet("_place", None), *self.end()]
         today = now(tracker).date()
         day = _asked_day(words, today)
         if day == today.isoformat() and "action_store" in last_actions(tracker):
@@ -178,6 +185,12 @@ def follows_a_store(tracker: Tracker) -> bool:
     where = find_town(said) or names_street(said) or ANOTHER.search(said)
     asks = where or read_day(said, now(tracker).date()) or WEEK.search(plain(said))
     return bool(asks) and "action_store" in last_actions(tracker)
+
+
+def too_far(tracker: Tracker) -> bool:
+    """True when the nearest shop was told just before, and it is too far away."""
+    told = "utter_store_far" in last_answers(tracker)
+    return told and bool(_TOO_FAR.search(text(tracker))) and find_town(text(tracker)) is None
 
 
 def _place(words: Said, tracker: Tracker) -> dict[str, Any] | None:

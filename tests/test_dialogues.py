@@ -375,3 +375,107 @@ async def test_a_late_activation_asked_about_again_brings_a_person(talk: Convers
     assert "in ritardo" in words(late) and not late.handoff
     again = await talk.say("e allora quando me lo attivate??")
     assert again.handoff and again.handoff.note == "case_late: ORD-69987"
+
+
+async def test_a_shop_asked_for_after_a_line_is_no_question_about_the_line(talk: Conversation) -> None:
+    assert "Poggiofranco" in words(await talk.say("ci sono guasti a bari?"))
+    assert "lasciamo stare" in words(await talk.say("ok allora lascia stare il guasto"))
+    await talk.say("ci sono guasti a bari?")
+    assert "Poggiofranco" not in words(await talk.say("a che ora apre il negozio"))
+
+
+async def test_what_is_told_on_of_a_known_fault_does_not_repeat_the_news(talk: Conversation) -> None:
+    await talk.say("il telefono di casa è muto")
+    assert "Vomero" in words(await talk.say("0815554421"))
+    on = words(await talk.say("da stamattina presto mi pare"))
+    assert "Vomero" not in on and "Avvisami" in on
+    assert "Da quando" in words(await talk.tap("Segnala lo stesso"))
+
+
+async def test_any_time_is_a_time_to_call(talk: Conversation) -> None:
+    await talk.say("devo segnalare un guasto, 055 555 3107, da ieri il modem lampeggia rosso")
+    assert (await talk.say("quando vi pare basta che mi chiamate")).promises
+
+
+async def test_a_yes_to_reporting_it_reports_it(talk: Conversation) -> None:
+    for said in ("sì", "ok allora la segnalo"):
+        await talk.say("stato della linea")
+        await talk.say("0655508812")
+        assert "Da quando" in words(await talk.say(said))
+        await talk.say("annulla")
+
+
+async def test_a_line_of_a_city_by_its_colour(talk: Conversation) -> None:
+    await talk.say("la metro è ferma?")
+    red = words(await talk.say("quella rossa di milano"))
+    assert "Quale intendi" not in red and "M1" in red
+
+
+async def test_the_day_after_moves_the_visit(talk: Conversation) -> None:
+    await talk.say("quando viene il tecnico? VL-104233 0147")
+    assert "Quando la preferisci" in words(await talk.say("e si può fare il giorno dopo?"))
+
+
+async def test_a_visit_too_near_to_move_is_no_riddle(talk: Conversation) -> None:
+    near = words(await talk.say("quando viene il tecnico? VL-133508 4421"))
+    assert "troppo vicino" in near
+    assert "troppo vicino" in words(await talk.say("domani non ci sono"))
+
+
+async def test_when_do_you_call_is_about_the_report_just_made(talk: Conversation) -> None:
+    await talk.say("guasto 055 555 3107 da ieri, internet lento")
+    made = (await talk.say("mattina")).promises[0]
+    told = [{"reference": made.reference, "due": "2026-11-21T13:00:00+01:00"}]
+    assert made.reference in words(await talk.say("e quando mi chiamate?", promises=told))
+
+
+async def test_a_customer_code_out_of_the_blue_is_kept(talk: Conversation) -> None:
+    noted = await talk.say("VL-104233")
+    assert "Di cosa si tratta" in words(noted)
+    assert ASK_FACT in words(await talk.tap("A che punto è?"))
+    assert "Giulia" in words(await talk.say("0147"))
+
+
+async def test_dropping_it_and_asking_something_else_ends_the_form(talk: Conversation) -> None:
+    await talk.say("quando viene il tecnico")
+    assert "codice cliente" not in words(await talk.say("anzi lascia perdere, dimmi solo quanto devo pagare"))
+    await talk.say("quanto devo pagare?")
+    assert "46,40" in words(await talk.say("VL-104233 0147"))
+
+
+async def test_hours_or_place_of_a_shop_are_one_answer(talk: Conversation) -> None:
+    assert "via Etnea 180" in words(await talk.say("negozio via etnea catania domenica?"))
+
+
+async def test_no_shop_is_nearer_than_the_nearest(talk: Conversation) -> None:
+    far = await talk.say("c'è un negozio a matera?")
+    assert "52 km" in words(far)
+    # An unusual day is told last: the buttons that people look for stand under it.
+    assert "Un altro negozio" in [one.title for one in far.replies[-1].quick_replies]
+    assert "Più vicino di così" in words(await talk.say("troppo lontano"))
+
+
+async def test_whose_contract_it_is_is_not_asked_of_who_said_it(talk: Conversation) -> None:
+    assert (await talk.say("puk subito, intestato a me, cf FRRGLI81C52A662N")).promises
+    assert "codice fiscale" in words(await talk.say("mi serve il pin della sim intestata a mia moglie"))
+
+
+async def test_a_birth_date_as_dictation_writes_it(talk: Conversation) -> None:
+    await talk.say("dov'è il mio ordine?")
+    await talk.say("vl uno due sei sette nove zero")
+    assert "Amina" in words(await talk.say("sono nata il venticinque giugno del novantatré"))
+
+
+async def test_products_are_talked_about_to_the_end(talk: Conversation) -> None:
+    assert "Viva Aria" in words(await talk.say("che offerte avete per internet a casa?"))
+    assert "modem compreso" in words(await talk.say("che differenza c'è?"))
+    assert "29,90" in words(await talk.say("quella col modem compreso"))
+    wanted = await talk.say("ok la prendo")
+    assert wanted.handoff and wanted.handoff.note == "wants_offer: Viva Fibra"
+
+
+async def test_another_model_and_another_town(talk: Conversation) -> None:
+    await talk.say("quanto costa l'iphone 16")
+    assert "979" in words(await talk.say("anzi no il 17"))
+    assert "A Roma trovi iPhone 17" in words(await talk.say("ce l'avete a roma?"))
+    assert "A Milano trovi iPhone 17" in words(await talk.say("no a milano"))

@@ -259,3 +259,45 @@ def test_how_much_data_without_a_limit_over_http(http_actions: ActionServer, sys
     systems.on("/products", (200, {"products": plans}))
     systems.on("/products/p2/stock", (200, {"online_days": 2}))
     assert price(http_actions, "il piano con più giga").slots["product"] == "p2"
+
+
+def told_of(product: str) -> dict[str, Any]:
+    return {"slots": {"product": product}, "events": answered("price_availability", "utter_price_once")}
+
+
+@pytest.mark.parametrize("text", ["anzi no il 17", "e il 17?", "scusa, volevo dire il 17", "no the 17"])
+def test_another_model_by_its_number_alone(actions: ActionServer, text: str) -> None:
+    assert price(actions, text, **told_of("iphone-16")).slots["product"] == "iphone-17"
+    assert price(actions, text).said == ["utter_price_which"]
+
+
+def test_a_question_that_the_catalogue_cannot_answer_is_no_question_which(actions: ActionServer) -> None:
+    for said in ("a rate?", "che memoria ha?", "is there a contract?"):
+        assert price(actions, said, **told_of("iphone-17")).response("utter_price_all_known")["name"] == "iPhone 17"
+    assert price(actions, "e altre offerte?", **told_of("iphone-17")).said == ["utter_price_which"]
+
+
+@pytest.mark.parametrize("text", ["che differenza c'è?", "quale mi consigli", "which one is better?", "cosa cambia?"])
+def test_who_cannot_choose_reads_what_each_one_holds(actions: ActionServer, text: str) -> None:
+    answer = actions.call("action_small_talk", text=text, intent="ask_bot", events=HOME_LIST)
+    assert "modem compreso" in answer.response("utter_price_compared_home")["list"]
+    assert actions.call("action_small_talk", text=text, intent="ask_bot").said == ["utter_ask_bot"]
+
+
+def test_the_one_of_a_list_by_what_it_holds(actions: ActionServer) -> None:
+    assert price(actions, "quella col modem compreso", events=HOME_LIST).slots["product"] == "viva-fibra"
+    assert price(actions, "the one with parental control", events=MOBILE_LIST, language="en").slots["product"] == (
+        "viva-junior"
+    )
+
+
+def test_the_product_told_is_looked_for_in_the_next_town(actions: ActionServer) -> None:
+    for said in ("lo trovo a milano?", "posso prenderlo a milano?", "no, a milano"):
+        there = actions.call(
+            "validate_store_form", text=said, intent="find_store", loop="store_form", **told_of("iphone-17")
+        )
+        assert there.said[-1] == "utter_stock_town" and there.response("utter_stock_town")["town"] == "Milano"
+    shop = actions.call(
+        "validate_store_form", text="e il negozio a milano?", intent="find_store", loop="store_form", **told_of("sim")
+    )
+    assert "utter_stock_town" not in shop.said
