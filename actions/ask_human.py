@@ -10,7 +10,7 @@ from actions.common import CareAction, Event, hand_off
 
 #: Intents that are not what the customer is about.
 NO_TOPIC = frozenset(
-    "greet goodbye thank affirm deny ask_bot misunderstood ask_human nlu_fallback inform share_location"
+    "greet goodbye thank affirm deny ask_bot misunderstood ask_human ask_wait nlu_fallback inform share_location"
     " share_contact cancel_form session_start".split()
 )
 

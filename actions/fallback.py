@@ -79,6 +79,9 @@ class NotUnderstood(CareAction):
         if about := also_asked_for_a_person(tracker):
             grant(dispatcher, tracker, about)
             return over
+        if not form and {*close_topics(tracker)} == {AskHuman.topic, "ask_wait"}:
+            dispatcher.utter_message(response="utter_ask_wait")  # "how long for an agent?"; one is a tap away
+            return over
         protests = intent(tracker)[0] == MISUNDERSTOOD
         if missed_before(tracker) or protests and protested(tracker):
             dispatcher.utter_message(response="utter_not_understood_again")

@@ -19,12 +19,15 @@ from bot.flow import waiting
 from bot.flow.scene import Scene, begin, conclude, language_for, of_its_own
 from bot.flow.turn import bot_turn
 from bot.flow.way import Way
+from bot.model.dialogue import Turn
 from bot.model.messages import ConversationKey, Incoming
 from bot.store import cases, conversations
 
 NOT_UNDERSTOOD = "nlu_fallback"
-ABOUT_THE_WAIT = frozenset({"case_status", "ask_human", "greet"})  # "a che punto siamo", "ci siete?"
-#: A question of so few words that the engine is not sure of is about the wait too: "allora?", "quanto ci vuole?".
+WAIT = "ask_wait"
+ABOUT_THE_WAIT = frozenset({WAIT, "case_status", "ask_human", "greet"})  # "ci siete?", "novità?"
+CERTAIN, LIKELY = 0.9, 0.25
+#: A question of so few words that the engine is not certain of is about the wait too: "allora?", "quanto ci vuole?".
 BRIEF = 4
 #: But for so long after an answer of the bot's one that begins like this goes on about it: "e domenica?".
 FOLLOWS, FOLLOWING = timedelta(minutes=3), ("e ", "ed ", "and ", "what about ")
@@ -57,13 +60,24 @@ def _answered(connection: Connection, scene: Scene) -> datetime | None:
 
 
 async def _topic(way: Way, scene: Scene, incoming: Incoming, asked: str) -> str:
-    """What the engine takes it for, "" where none answers. Only asked: nothing is done, and no state is kept."""
+    """What it is about, "" where no engine answers. Only asked: nothing is done, and no state is kept."""
     language = language_for(way, scene, incoming, asked)
     try:
-        turn = await way.engine.ask(replace(of_its_own(way, asked, language=language), rehearsal=True))
+        return taken_for(await way.engine.ask(replace(of_its_own(way, asked, language=language), rehearsal=True)))
     except EngineDown:
         return ""
-    return turn.intent
+
+
+def taken_for(turn: Turn) -> str:
+    """What the engine's understanding means of somebody who waits.
+
+    An answer that was not asked for is worse than none: of a topic it must be certain. But where it is not, and the
+    message might be about the wait, it is.
+    """
+    if turn.intent in ABOUT_THE_WAIT | MANNERS or turn.intent != NOT_UNDERSTOOD and turn.confidence >= CERTAIN:
+        return turn.intent
+    likely = [name for name, share in turn.ranking if share >= LIKELY]
+    return WAIT if WAIT in likely else NOT_UNDERSTOOD
 
 
 def _waits_about(scene: Scene) -> str:
@@ -76,7 +90,7 @@ def _to_be_told(way: Way, topic: str, text: str) -> bool:
 
 
 def _brief(text: str, topic: str) -> bool:
-    """A question of so few words that the engine is not sure of it."""
+    """A question of so few words that the engine is not certain of it."""
     return topic == NOT_UNDERSTOOD and "?" in text and len(text.split()) <= BRIEF
 
 

@@ -66,6 +66,10 @@ def test_two_close_topics_are_offered_by_their_titles(
     assert [event["name"] for event in found["events"] if event["event"] == "followup"] == ["action_listen"]
 
 
+def test_how_long_for_a_person_is_told_and_the_person_is_a_tap_away(actions: ActionServer) -> None:
+    assert said(say(actions, ["ask_wait", "ask_human"])) == ["utter_ask_wait"]
+
+
 @pytest.mark.parametrize(
     "candidates", [["bill_question", "greet"], ["ask_human", "ask_bot"], []], ids=["small talk", "who", "none"]
 )
