@@ -37,7 +37,7 @@ _ANSWERS = frozenset({"affirm", "deny", "nlu_fallback"})
 #: Below this an intent is a guess, and a form's answer is the likelier reading of what was typed.
 _SURE = 0.7
 #: Small talk that is only a guess is no way out of a form either.
-_SMALL_TALK = frozenset({"greet", "goodbye", "thank", "ask_bot"})
+_SMALL_TALK = frozenset({"greet", "goodbye", "thank", "ask_bot", "ask_wait"})
 #: For slots whose answer has a shape of its own: what has not that shape is easily something else.
 _SURE_IF_STRICT = 0.45
 _SURE_OF_PERSON = 0.5

@@ -1,4 +1,4 @@
-"""Hello, thank you, goodbye, yes, no, "are you a robot?": short answers that never lose what was going on."""
+"""Hello, thanks, yes, no, "are you a robot?", "how long is the wait?": answers that never lose what was going on."""
 
 import re
 from typing import ClassVar
@@ -14,12 +14,15 @@ from actions.follow_ups import follow_up
 from actions.stores import too_far
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
-ASIDES = {"greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot_aside"}
+ASIDES = {
+    "greet": "utter_greet_aside", "thank": "utter_thank_aside", "ask_bot": "utter_ask_bot_aside",
+    "ask_wait": "utter_ask_wait",
+}  # fmt: skip
 #: Below this small talk is a guess: words that the model has never seen look a little like "yes".
 SURE = 0.5
 ANSWERS = {
     "greet": "utter_greet", "goodbye": "utter_goodbye", "thank": "utter_thank", "affirm": "utter_affirm",
-    "deny": "utter_deny", "ask_bot": "utter_ask_bot",
+    "deny": "utter_deny", "ask_bot": "utter_ask_bot", "ask_wait": "utter_ask_wait",
 }  # fmt: skip
 
 
