@@ -44,6 +44,7 @@ _PRICE = re.compile(r"\b(quant[oi]|cost\w*|prezz\w+|canone|al mese|how much|pric
 _OTHERS = re.compile(r"\b(altr[oaie]|offert\w+|promo\w*|che cosa avete|others?|else|offers?|plans?)\b", re.IGNORECASE)
 _STOCK = re.compile(
     r"\b(ce l['’ ]?(avete|hai|hanno|ha)|ce n['’]è|c['’]è anche|l['’]avete|disponibil\w+|si trova|in stock"
+    r"|quant[ie] (ce )?n['’ ]?e? |quanti pezzi|how many (are )?left"
     r"|(have|got) (it|one))\b",
     re.IGNORECASE,
 )

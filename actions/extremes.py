@@ -54,9 +54,9 @@ def listed(tracker: Tracker) -> bool:
 
 
 def compares(tracker: Tracker) -> bool:
-    """True when products were told just before and the customer wants to know which one is right."""
+    """True when the customer wants to know which one is right, or how they differ."""
     said = text(tracker)
-    return (listed(tracker) or told(tracker)) and not said.startswith("/") and bool(_COMPARES.search(said))
+    return not said.startswith("/") and bool(_COMPARES.search(said))
 
 
 def wish_of(said: str) -> str | None:

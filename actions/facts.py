@@ -42,6 +42,7 @@ TO_LETTER = str.maketrans("01", "OI")
 ALMOST = range(14, 19)  # characters of what was meant to be one
 ITALY = 39
 SHORTEST = 6
+LINE = 8  # digits of a number that can be nothing else
 OLD_ENOUGH = 14  # years: nobody younger has a contract
 _MONTHS = (
     ("gen", "jan"), ("feb",), ("mar",), ("apr",), ("mag", "may"), ("giu", "jun"),
@@ -78,7 +79,9 @@ def find_fact(text: str, *, loose: bool) -> Fact | None:
     if born and (loose or _BORN.search(text) or has_code and old):
         return Fact("birth_date", born.isoformat())
     if not loose:
-        return Fact("line_digits", beside["four"]) if beside else None
+        line = find_phone(text) if has_code else None
+        digits = line if line and len(line) >= LINE else beside["four"] if beside else None
+        return Fact("line_digits", digits[-4:]) if digits else None
     digits = find_phone(text) or next((match[1] for match in _FOUR.finditer(text)), None)
     return Fact("line_digits", re.sub(r"\D", "", digits)[-4:]) if digits else None
 

@@ -14,8 +14,9 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.ask_human import NO_TOPIC, AskHuman, grant, last_topic
 from actions.backends import Backends
 from actions.common import CareAction, Event, asks_to_wait, end_form, hand_off, intent, language, text
-from actions.facts import find_customer_code
+from actions.facts import find_customer_code, find_phone
 from actions.follow_ups import follow_up
+from actions.line_status import LineStatus
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
 from actions.towns import find_town
@@ -28,7 +29,7 @@ MISUNDERSTOOD = "misunderstood"
 SO_LATE = 2
 #: Two topics with one answer: which of them it is makes no difference.
 SAME_FORM = {"find_store", "store_hours"}
-#: More words than these around a customer code ask something.
+#: More words than these around a customer code or a number ask something.
 ONLY_CODE = 5
 #: A turn in which one of these ran was a turn that was not understood.
 MISSES = ("action_not_understood", "action_default_fallback")
@@ -74,6 +75,8 @@ class NotUnderstood(CareAction):
         if not form and code and len(text(tracker).split()) <= ONLY_CODE:
             dispatcher.utter_message(response="utter_code_noted")
             return [SlotSet("customer_code", code), FollowupAction("action_listen")]
+        if not form and find_phone(text(tracker)) and len(text(tracker).split()) <= ONLY_CODE:
+            return [*await LineStatus().answer(dispatcher, tracker, systems), FollowupAction("action_listen")]
         # Said in so many words: after a follow-up or Rasa's own fallback no policy knows that the turn is over.
         over: list[Event] = [*(end_form() if form else []), FollowupAction("action_listen")]
         if about := also_asked_for_a_person(tracker):
@@ -186,8 +189,8 @@ def handed_over(event: Event) -> bool:
 
 
 def thanked(event: Event) -> bool:
-    """True when the bot answered a kind sign here."""
-    return said(event).startswith("utter_thank")
+    """True when the bot answered a kind sign, a code or a number here."""
+    return said(event).startswith(("utter_thank", "utter_code_noted", "utter_line_fine"))
 
 
 def said(event: Event) -> str:

@@ -24,11 +24,17 @@ SINCE = re.compile(
 )
 #: What a technician would ask next: who says it at once is not asked "what happens, exactly?".
 SYMPTOM = re.compile(
-    r"\b(lent(a|o|i|issim\w+)|va piano|cade|salta|va e viene|(si )?disconnett\w+|si scollega|si stacca"
+    r"\b(lent(a|o|i|issim\w+)|va piano|cade|salta|va e viene|(si )?disconnett\w+|si (scollega|stacca|blocca)"
     r"|gracchi\w+|fruscio|mut[oa]|tutto (morto|spento)|nessun (suono|segnale)|niente (segnale|suono|linea)"
     r"|(luce|spia) \w+|lampeggi\w+"
     r"|slow(ly)?|(keeps )?drop(s|ping)|cut(s|ting) out|disconnect\w+|crackl\w+|no (dial tone|sound|signal)|dead"
     r"|(red|blinking|flashing) light|blinking)\b",
+    re.IGNORECASE,
+)
+#: When to call, told with the fault.
+CALL_AT = re.compile(
+    r"\b(chiam\w+|sentir\w*|contatt\w+|telefonat\w+|call\w*|ring)\b.{0,20}\b(?P<time>mattin\w*|pomerigg\w+|ser[ae]"
+    r"|quando vol\w+|dopo le \d{1,2}|prima delle \d{1,2}|mornings?|afternoons?|evenings?|any ?time|after \d{1,2})\b",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"\b(minut|or[ae]|giorn|settiman|mes[ei]|minute|hour|day|week|month)\w*", re.IGNORECASE)

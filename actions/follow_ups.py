@@ -10,12 +10,12 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.bill_question import dispute, disputes_the_bill
-from actions.buying import sell, wants_it
+from actions.buying import follows_a_product, sell, wants_it
 from actions.case_status import CaseStatus, follows_a_request
 from actions.common import Event
 from actions.extremes import follows_products
 from actions.line_status import LineStatus, follows_a_line, wants_news
-from actions.moving import MoveAppointment, follows_a_visit
+from actions.moving import MoveAppointment, asks_when_it_is, follows_a_visit, tell_visit
 from actions.price_availability import PriceAvailability
 from actions.report_fault import ReportFault, follows_a_fault
 
@@ -27,6 +27,8 @@ SURE: tuple[tuple[Callable[[Tracker], bool], Answer], ...] = (
     (wants_news, LineStatus().answer),
     (follows_a_fault, ReportFault().answer),
     (follows_a_request, CaseStatus().answer),
+    (asks_when_it_is, tell_visit),
+    (follows_a_product, PriceAvailability().answer),
 )
 #: And these only where nothing else makes sense of them: "grazie, a giovedì" wants no other day.
 LIKELY = (

@@ -29,6 +29,9 @@ KEEP = re.compile(
 )
 #: Answers that tell when the visit is.
 TOLD = ("utter_appointment", "utter_appointment_near", "utter_appointment_moved")
+_TIME = re.compile(r"\b(a che ora|che ora|quando|orario|what time|when)\b", re.IGNORECASE)
+#: A longer sentence is about something of its own.
+SHORT = 7
 MOVE = re.compile(
     r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno"
     r"|giorno (dopo|prima|seguente|successivo)|non (posso|ci sono|sono in casa)"
@@ -140,6 +143,25 @@ def follows_a_visit(tracker: Tracker) -> bool:
     if said.startswith("/") or not set(TOLD) & set(last_answers(tracker)) or SHOP.search(said):
         return False
     return bool(MOVE.search(said) or read_day(said, now(tracker).date()))
+
+
+def asks_when_it_is(tracker: Tracker) -> bool:
+    """True when the visit was told just before and its time is asked once more: "e a che ora precisamente?"."""
+    said = text(tracker)
+    told = set(TOLD) & set(last_answers(tracker))
+    return bool(told and _TIME.search(said)) and len(said.split()) <= SHORT and not SHOP.search(said)
+
+
+async def tell_visit(dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+    """The next visit, and what was promised of it."""
+    visits = await systems.orders.appointments(str(tracker.get_slot("verified_customer")))
+    if not visits:
+        dispatcher.utter_message(response="utter_appointment_none")
+        return []
+    kind = "appointment" if visits[0].movable else "appointment_near"
+    dispatcher.utter_message(response=f"utter_{kind}", **facts(visits[0], tracker))
+    promise_visit(visits[0], dispatcher)
+    return []
 
 
 async def offer(

@@ -17,6 +17,9 @@ SHOP = re.compile(
     r"\b(negozi\w*|punt[oi] vendita|apert\w+|aprite|chiu\w+|shops?|stores?|open\w*|clos(ed?|es|ing))\b", re.IGNORECASE
 )
 
+#: Of appointments at shops nothing is known: where one is and when it is open answers most such questions.
+BOOKING = re.compile(r"\b(appuntament\w*|prenot\w+|appointments?|book(ed|ing)?|reserv\w+|walk[- ]?ins?)\b", re.I)
+
 
 @dataclass(frozen=True)
 class Day:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, time
 
 from rasa_sdk import Tracker
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
@@ -16,7 +16,8 @@ from actions.common import ROME, CareAction, hand_off, language, last_answers, n
 from actions.follow_ups import Answer, follow_up
 from actions.forms import Events
 from actions.identity import need_identity
-from actions.moving import MOVE, facts, offer, promise_visit
+from actions.moving import MOVE, facts, offer, tell_visit
+from actions.opening import BOOKING
 from actions.when import say_day
 
 #: Orders told in one answer; the newest are the ones people ask about.
@@ -36,6 +37,13 @@ _NAMED = re.compile(
     r"|activat\w+|fib(er|re)|parcel)\b",
     re.IGNORECASE,
 )
+#: "Un appuntamento allo sportello" is no visit of a technician.
+_AT_SHOP = re.compile(
+    r"\b(negozi\w*|punt[oi] vendita|sportell\w+|filial\w+|in sede|vostra sede|da voi|shops?|stores?|branch\w*"
+    r"|counter)\b",
+    re.IGNORECASE,
+)
+_VISIT = re.compile(r"\b(tecnic\w+|install\w+|a casa|technician|engineer|my (house|home|place))\b", re.IGNORECASE)
 _CANCEL = re.compile(
     # Not "annullata": "perché avete annullato la visita?" is no wish.
     r"\b((annull|cancell)(o|a|iamo|ate|are|arl[ao])|disd(ire|irl[ao]|ico)|disdett\w+|non (mi serve|serve|voglio) più"
@@ -82,6 +90,8 @@ class TechnicianAppointment(CareAction):
         return "action_technician_appointment"
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
+        if BOOKING.search(text(tracker)) and _AT_SHOP.search(text(tracker)) and not _VISIT.search(text(tracker)):
+            return [FollowupAction("store_form")]
         if _MISSED.search(text(tracker)):
             dispatcher.utter_message(response="utter_appointment_missed")
             hand_off(dispatcher, tracker, reason="complaint", topic=self.topic, note="visit_missed")
@@ -104,9 +114,7 @@ class TechnicianAppointment(CareAction):
         elif wants_move and visits[0].movable:
             done += await offer(visits[0], dispatcher, tracker, systems)
         else:
-            kind = "appointment" if visits[0].movable else "appointment_near"
-            dispatcher.utter_message(response=f"utter_{kind}", **facts(visits[0], tracker))
-            promise_visit(visits[0], dispatcher)
+            done += await tell_visit(dispatcher, tracker, systems)
         return done
 
 

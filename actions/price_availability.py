@@ -24,7 +24,7 @@ from actions.buying import (
 from actions.common import CareAction, Event, entity, language, text
 from actions.extremes import compares, find_extreme, kind_before, wish_of
 from actions.forms import Events, FormCheck, Said
-from actions.products import Found, by_budget, find_holder, find_kind, find_product, find_variant
+from actions.products import INCLUDES, Found, by_budget, find_holder, find_kind, find_product, find_variant
 from actions.towns import Town, find_town
 from actions.words import euros
 
@@ -59,6 +59,10 @@ class PriceAvailability(CareAction):
             return []
         if compares(tracker):
             return self._compare(dispatcher, tracker, products)
+        last = told_product(tracker, products)
+        if last and INCLUDES.search(said):
+            say_known(dispatcher, language(tracker), last)
+            return []
         extreme = find_extreme(tracker, products)
         found = Found(extreme.product) if extreme else wanted(tracker, products)
         if found.product:
@@ -72,16 +76,17 @@ class PriceAvailability(CareAction):
         listed = by_budget(said, [product for product in products if product.kind == kind])[:LISTED]
         if listed:
             say_list(dispatcher, language(tracker), listed, "other_model" if found.other_model else f"list_{kind}")
-        elif last := told_product(tracker, products):
-            details = last.details.get(language(tracker)) or last.details["it"]
-            dispatcher.utter_message(response="utter_price_all_known", name=last.name, details=details)
+        elif last:
+            say_known(dispatcher, language(tracker), last)
         else:
             dispatcher.utter_message(response="utter_price_which")
         return []
 
     def _compare(self, dispatcher: CollectingDispatcher, tracker: Tracker, products: list[Product]) -> list[Event]:
         """The products of the kind just told, each with what it holds."""
-        kind, lang = find_kind(text(tracker)) or kind_before(tracker, products), language(tracker)
+        named = find_product(text(tracker), products).product
+        kind = named.kind if named else find_kind(text(tracker)) or kind_before(tracker, products)
+        lang = language(tracker)
         alike = by_budget("", [product for product in products if product.kind == kind])[:LISTED]
         if alike:
             say_list(dispatcher, lang, alike, f"compared_{kind}", with_details=True)
@@ -178,6 +183,12 @@ def told_product(tracker: Tracker, products: list[Product]) -> Product | None:
     """The one product told just before, unless others are asked for."""
     last = tracker.get_slot("product") if told(tracker) and not asks_others(text(tracker)) else None
     return next((product for product in products if product.id == last), None)
+
+
+def say_known(dispatcher: CollectingDispatcher, lang: str, product: Product) -> None:
+    """What the catalogue says of a product, to a question that it does not answer in so many words."""
+    details = product.details.get(lang) or product.details["it"]
+    dispatcher.utter_message(response="utter_price_all_known", name=product.name, details=details)
 
 
 def say_list(

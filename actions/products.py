@@ -36,6 +36,14 @@ VARIANT = re.compile(
 #: "Quella col modem compreso": by what it holds.
 _HOLDS = re.compile(r"\b(quell[oa]|una?|the one|one|that)\W+(con|col|coi|che ha|with|that has)\b(?P<what>.+)", re.I)
 
+#: "Quella da 9,99": by what it costs.
+_COSTING = re.compile(
+    r"\b(quell[oa]|una?|the one|one)\W+(da|a|at|for)\W*(?P<euros>\d{1,4})([.,](?P<cents>\d{1,2}))?\b", re.IGNORECASE
+)
+
+#: "È compreso il modem?", asked of what was just told, is no question for a modem.
+INCLUDES = re.compile(r"\b(compres\w+|inclus\w+|includ\w+|comes? with)\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -76,7 +84,12 @@ def find_variant(text: str, last: Product, products: list[Product]) -> Product |
 
 
 def find_holder(text: str, products: list[Product], lang: str) -> Product | None:
-    """The one of a list whose details name what it should hold, when only one does."""
+    """The one of a list that costs what was said, or whose details name what it should hold; when only one does."""
+    costing = _COSTING.search(text)
+    if costing:
+        said = costing["euros"] + (f".{costing['cents']:0<2}" if costing["cents"] else "")
+        priced = [one for one in products if f"{one.price:.2f}".startswith(said + ("" if costing["cents"] else "."))]
+        return priced[0] if len(priced) == 1 else None
     found = _HOLDS.search(text)
     wanted = {word for word in plain(found["what"]).split() if len(word) >= SHORT} if found else set()
     held = {one.id: wanted & set(plain(one.details.get(lang) or one.details["it"]).split()) for one in products}
@@ -85,8 +98,8 @@ def find_holder(text: str, products: list[Product], lang: str) -> Product | None
 
 
 def names_part(text: str) -> bool:
-    """True when a product is asked for by its model's figures or by what it holds."""
-    return bool(VARIANT.fullmatch(text) or _HOLDS.search(text))
+    """True when a product is asked for by its model's figures, its price or what it holds; or what it includes."""
+    return bool(VARIANT.fullmatch(text) or any(each.search(text) for each in (_HOLDS, _COSTING, INCLUDES)))
 
 
 def find_kind(text: str) -> str | None:

@@ -24,7 +24,7 @@ from actions.common import (
     turn_id,
 )
 from actions.facts import find_phone
-from actions.fault_words import SINCE, SYMPTOM, other_since, says_nothing, says_when, works_again
+from actions.fault_words import CALL_AT, SINCE, SYMPTOM, other_since, says_nothing, says_when, works_again
 from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
@@ -71,11 +71,13 @@ class ReportFault(CareAction):
         keep = tracker.get_slot("fault_line") if beyond else None if find_phone(words) else number_told(tracker)
         since = None if words.startswith("/") else SINCE.search(words)
         what = None if words.startswith("/") else SYMPTOM.search(words)
+        call = None if words.startswith("/") else CALL_AT.search(words)
         return [
             *_cleared(),
             SlotSet("fault_line", keep),
             SlotSet("fault_since", since.group() if since else None),
             SlotSet("fault_what", words[:LONGEST] if what else None),
+            SlotSet("contact_time", call["time"] if call else None),
             SlotSet("_fault_beyond", beyond),
             FollowupAction("fault_form"),
         ]
@@ -127,6 +129,10 @@ class ValidateFaultForm(FormCheck):
         since = other_since(words, str(before)) if before and words.asked in ("fault_what", "contact_time") else None
         if words.asked and since:
             return [SlotSet("fault_since", since), SlotSet(words.asked, None)]
+        if words.asked == "contact_time" and not words.tapped and SYMPTOM.search(words.text):
+            # "Di sera si blocca tutto" tells more of the fault, and no time to call.
+            what = f"{tracker.get_slot('fault_what')}; {words.text}"
+            return [SlotSet("fault_what", what[:LONGEST]), SlotSet("contact_time", None)]
         if words.asked in (None, "fault_line") or _other_number(words):
             return await self._read_line(words, dispatcher, tracker, systems)
         tapped = words.data.get(words.asked)

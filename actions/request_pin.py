@@ -33,6 +33,8 @@ _SOMEBODY = (
 _MYSELF = r"io|me|sono io|intestatari[ao]|myself|mine|i am|it'?s me"
 SOMEBODY, MYSELF = (re.compile(rf"\b({words})\b", re.I) for words in (_SOMEBODY, _MYSELF))
 PUTS_RIGHT = re.compile(rf"{CORRECTS.pattern}|\bintestat[oa]\b|\bin (my|her|his) name\b", re.I)
+_NOT_MINE = re.compile(r"\b(no|nope|non (è|e'|sono|l'ho)|not|isn'?t)\b", re.I)
+_YES_MINE = re.compile(r"\W*((s[iì]|yes|yep)\W+)?((è|e'|it'?s) )?(mi[ao]|a me|sono io|mine|me|in my name)\W*", re.I)
 HOLDER = re.compile(r"\b(intestat[oa] a|a nome|in the name of|in(?= my name))(?P<whose>.{0,25})", re.I)
 OTHER = re.compile(rf"\b(no|{_SOMEBODY})\b", re.I)
 SELF = re.compile(rf"\b(s[iì]|mi[ao]|{_MYSELF}|certo|esatto|ok|yes|yep|yeah)\b", re.I)
@@ -67,6 +69,8 @@ class PinForm(FormCheck):
         holder = None
         if words.asked == "pin_holder" and not (kind and not words.tapped):  # "no, volevo il puk" is about the code
             holder = read_holder(words)
+        elif words.asked == "_fiscal_code" and _YES_MINE.fullmatch(words.text):
+            holder = "self"
         elif words.asked == "_fiscal_code" and not code and PUTS_RIGHT.search(words.text):
             holder = "other" if SOMEBODY.search(words.text) else "self" if MYSELF.search(words.text) else None
         if not (kind or code or holder == "other" and SOMEBODY.search(words.text)) and _other_code(words):
@@ -141,7 +145,9 @@ def read_holder(words: Said) -> str | None:
     tapped = words.data.get("pin_holder")
     if tapped in ("self", "other"):
         return str(tapped)
-    if words.intent in ("affirm", "deny") and words.confidence >= 0.5:
+    # "Non lo trovo più" sounds like a "no", and is none to whose contract it is.
+    refuses = words.intent == "deny" and (words.tapped or len(words.text.split()) <= 2 or _NOT_MINE.search(words.text))
+    if (words.intent == "affirm" or refuses) and words.confidence >= 0.5:
         return "self" if words.intent == "affirm" else "other"
     if words.tapped:
         return None

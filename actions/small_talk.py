@@ -11,7 +11,8 @@ from actions.backends import Backends
 from actions.buying import sell, wants_it
 from actions.common import CareAction, Event, end_form, intent, last_answers, metadata, text
 from actions.follow_ups import follow_up
-from actions.stores import too_far
+from actions.stores import follows_a_store, too_far
+from actions.towns import find_town
 
 #: In the middle of a form: what is said before its question is asked again. Intents not listed say nothing.
 ASIDES = {
@@ -68,6 +69,8 @@ class SmallTalk(CareAction):
         if too_far(tracker):
             dispatcher.utter_message(response="utter_store_no_nearer")
             return []
+        if said in ("affirm", "deny") and find_town(text(tracker)) and follows_a_store(tracker):
+            return [FollowupAction("store_form")]
         if said == "affirm" and wants_it(tracker):
             return await sell(dispatcher, tracker, systems)
         if said == "deny" and "utter_did_you_mean" in last_answers(tracker):

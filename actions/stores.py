@@ -17,9 +17,11 @@ from actions.backends import Backends
 from actions.backends.stores import Address, Store
 from actions.buying import follows_a_product
 from actions.common import CareAction, can_share_location, last_actions, last_answers, now, shared_location, text
+from actions.follow_ups import Answer
 from actions.forms import Events, FormCheck, Said, ask
 from actions.line_status import LineStatus, follows_a_line
-from actions.moving import MoveAppointment, follows_a_visit
+from actions.moving import MoveAppointment, asks_when_it_is, follows_a_visit, tell_visit
+from actions.opening import BOOKING
 from actions.price_availability import PriceAvailability
 from actions.report_fault import ReportFault, follows_a_fault
 from actions.store_words import IN_TOWN_KM, km_to, say_when, say_where
@@ -39,17 +41,16 @@ _TOO_FAR = re.compile(
     r"\b(tropp\w+ (lontan\w+|strada|distant\w+)|pi[uù] vicin\w+|lontan(o|issimo)|too far|far off|closer|nearer)\b",
     re.IGNORECASE,
 )
-#: Nothing is known of appointments at shops; where one is and when it is open answers most of such questions.
-BOOKING = re.compile(r"\b(appuntament\w*|prenot\w+|appointments?|book(ed|ing)?|reserv\w+|walk[- ]?ins?)\b", re.I)
 WEEK = re.compile(r"\b(settimana|settimanali|tutti i giorni|ogni giorno|whole week|all week|every day|weekly)\b", re.I)
 
 #: "E a Bologna?", "e venerdì?", "ce l'avete a Milano?" sound like questions for a shop, and go on about something else
 #: when that was told just before.
-FOLLOW_UPS: tuple[tuple[Callable[[Tracker], bool], CareAction], ...] = (
-    (follows_a_fault, ReportFault()),
-    (follows_a_line, LineStatus()),
-    (follows_a_visit, MoveAppointment()),
-    (follows_a_product, PriceAvailability()),
+FOLLOW_UPS: tuple[tuple[Callable[[Tracker], bool], Answer], ...] = (
+    (follows_a_fault, ReportFault().answer),
+    (asks_when_it_is, tell_visit),
+    (follows_a_line, LineStatus().answer),
+    (follows_a_visit, MoveAppointment().answer),
+    (follows_a_product, PriceAvailability().answer),
 )
 #: A button's title on the narrowest channel.
 TITLE = 20
@@ -74,7 +75,7 @@ class StoreForm(FormCheck):
         opens = words.asked is None and not words.tapped
         goes_on = next((one for follows, one in FOLLOW_UPS if follows(tracker)), None) if opens else None
         if goes_on:
-            told = await goes_on.answer(dispatcher, tracker, systems)
+            told = await goes_on(dispatcher, tracker, systems)
             return [*told, SlotSet("_place", None), *self.end()]
         if opens and too_far(tracker):
             dispatcher.utter_message(response="utter_store_no_nearer")

@@ -479,3 +479,69 @@ async def test_another_model_and_another_town(talk: Conversation) -> None:
     assert "979" in words(await talk.say("anzi no il 17"))
     assert "A Roma trovi iPhone 17" in words(await talk.say("ce l'avete a roma?"))
     assert "A Milano trovi iPhone 17" in words(await talk.say("no a milano"))
+
+
+async def test_the_hour_of_a_visit_just_told_is_no_shops(talk: Conversation) -> None:
+    assert "tra le 14:00" in words(await talk.say("quando viene il tecnico? VL-133508 4421"))
+    assert "tra le 14:00" in words(await talk.say("e a che ora precisamente?"))
+
+
+async def test_an_appointment_at_the_counter_is_at_the_counter(talk: Conversation) -> None:
+    asked = words(await talk.say("mi prendete un appuntamento per lunedì allo sportello?"))
+    assert "non prendo appuntamenti in negozio" in asked and "codice cliente" not in asked
+    assert "Vivalinea Bari" in words(await talk.say("bari"))
+
+
+async def test_one_of_a_list_by_its_price_and_what_it_includes(talk: Conversation) -> None:
+    assert "Viva Junior" in words(await talk.say("che tariffe avete per il cellulare?"))
+    assert words(await talk.say("quella da 9,99 quanti minuti ha?")).startswith("Viva Mobile costa 9,99")
+    await talk.say("quanto costa la fibra?")
+    assert "modem compreso" in words(await talk.say("ma il modem è incluso?"))
+    assert (await talk.say("ok la voglio")).handoff.note == "wants_offer: Viva Fibra"  # type: ignore[union-attr]
+
+
+async def test_a_number_out_of_the_blue_is_looked_up(talk: Conversation) -> None:
+    assert "025…36" in words(await talk.say("0255501936"))
+    assert "Cosa succede" in words(await talk.say("da stamattina"))
+
+
+async def test_more_of_a_fault_is_no_time_to_call(talk: Conversation) -> None:
+    await talk.say("guasto: internet va piano da una settimana, 051 555 6230")
+    more = await talk.say("di sera si blocca tutto")
+    assert not more.promises and "si blocca tutto" in more.slots["fault_what"]
+    assert (await talk.say("sera")).promises
+
+
+async def test_when_to_call_is_not_asked_of_who_said_it(talk: Conversation) -> None:
+    turn = await talk.say("il modem lampeggia rosso da ieri, 055 555 3107, potete chiamarmi di mattina")
+    assert turn.promises
+
+
+async def test_a_pin_that_cannot_be_found_is_nobody_elses(talk: Conversation) -> None:
+    for said in ("mi serve il pin della sim", "non lo trovo più"):
+        asked = words(await talk.say(said))
+    assert "codice fiscale" not in asked
+    await talk.say("no")
+    assert "codice fiscale" in words(await talk.say("sì mio"))
+    assert "sul tuo recapito" in words(await talk.say("FRRGLI81C52A662N"))
+
+
+async def test_code_and_number_in_the_first_message(talk: Conversation) -> None:
+    told = words(await talk.say("sono Marco cod VL-118457 tel 0255501936, a che punto è il passaggio del numero?"))
+    assert "ORD-70544" in told
+
+
+async def test_a_code_and_then_a_fact_bring_no_person(talk: Conversation) -> None:
+    await talk.say("VL-104233")
+    assert not (await talk.say("0147")).handoff
+
+
+async def test_two_products_side_by_side(talk: Conversation) -> None:
+    talk.language = "en"
+    told = words(await talk.say("what's the difference between viva fibra and viva aria"))
+    assert "up to 2.5 Gb/s" in told and "wireless" in told
+
+
+async def test_a_town_put_right_after_a_shop(talk: Conversation) -> None:
+    assert "Brescia" in words(await talk.say("orari negozio bresia"))
+    assert "Bologna" in words(await talk.say("no bologna"))
