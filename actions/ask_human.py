@@ -26,7 +26,7 @@ class AskHuman(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:
         """See CareAction."""
-        grant(dispatcher, tracker, last_topic(tracker) or self.topic)
+        grant(dispatcher, tracker, told_with_it(tracker) or last_topic(tracker) or self.topic)
         return []
 
 
@@ -34,6 +34,12 @@ def grant(dispatcher: CollectingDispatcher, tracker: Tracker, topic: str) -> Non
     """A person, because the customer asked for one; `topic`: what they are about."""
     note = "asked_in_form" if tracker.active_loop_name else "asked"
     hand_off(dispatcher, tracker, reason="asked", topic=topic, note=note)
+
+
+def told_with_it(tracker: Tracker) -> str:
+    """What the same message is about, "" where it does not say: "la bolletta è sbagliata, un operatore"."""
+    about = str((tracker.latest_message.get("intent") or {}).get("about") or "")
+    return "" if about in NO_TOPIC else about
 
 
 def last_topic(tracker: Tracker) -> str | None:

@@ -2,7 +2,8 @@
 
 What it leaves on a message, as `intent` and `intent_ranking`:
 
-sure     the topic, `{"name": "store_hours", "confidence": 0.93}`, and the whole ranking, likeliest first;
+sure     the topic, `{"name": "store_hours", "confidence": 0.93}`, and the whole ranking, likeliest first; one of
+         `beside` perhaps with what was told with it, `{"name": "ask_human", …, "about": "bill_question"}`;
 close    `{"name": "nlu_fallback", "confidence": …, "outcome": "close", "candidates": ["store_hours", "find_store"]}`;
 unsure   `{"name": "nlu_fallback", "confidence": …, "outcome": "unsure", "candidates": []}`.
 
@@ -58,9 +59,10 @@ class TopicClassifier(GraphComponent, IntentClassifier):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Shares of good questions, measured in cross-validation (no threshold is ever written by hand); `polite`: the
-        topics that are answered only when nothing else is said; `answers`: those that are no question, as yes and no.
+        topics that are answered only when nothing else is said; `answers`: those that are no question, as yes and no;
+        `beside`: those that keep what else is told with them.
         """
-        return {**OPTIONS, "polite": [], "answers": []}
+        return {**OPTIONS, "polite": [], "answers": [], "beside": []}
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str:
@@ -103,7 +105,7 @@ class TopicClassifier(GraphComponent, IntentClassifier):
         texts = [each.get(TEXT) for each in examples]
         vectors = np.vstack([_vector(each) for each in examples])
         labels = [each.get(INTENT) for each in examples]
-        if unknown := {*self._config["polite"], *self._config["answers"]} - set(labels):
+        if unknown := {*self._config["polite"], *self._config["answers"], *self._config["beside"]} - set(labels):
             logger.warning("config.yml names topics without examples: %s", ", ".join(sorted(unknown)))
         settings = {name: self._config[name] for name in self.get_default_config()}
         self._model = Model.train(texts, vectors, labels, **settings)
@@ -128,7 +130,7 @@ def described(judged: Judgement) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A judgement in Rasa's words: (intent, ranking); see the top of this file."""
     ranking = [{"name": name, "confidence": confidence} for name, confidence in judged.ranking]
     if judged.outcome == SURE:
-        return dict(ranking[0]), ranking
+        return {**ranking[0], **({"about": judged.about} if judged.about else {})}, ranking
     doubt = 1 - judged.ranking[0][1] if judged.ranking else 1.0
     fallback = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": doubt}
     candidates = [name for name, _ in judged.ranking[:2]] if judged.outcome == CLOSE else []

@@ -24,26 +24,33 @@ MOST = 4
 @dataclass(frozen=True)
 class Manners:
     """`topics` that are no more than manners, and their short examples as bare words; `answers`: topics that mean
-    something only after a question, such as yes and no.
+    something only after a question, such as yes and no; `beside`: topics that may be asked for beside another.
     """
 
     topics: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
     phrases: frozenset[str] = frozenset()
 
     @staticmethod
     def learn(
-        texts: Sequence[str], labels: Sequence[str], topics: Sequence[str], answers: Sequence[str]
-    ) -> Manners:
+        texts: Sequence[str], labels: Sequence[str],
+        topics: Sequence[str], answers: Sequence[str], beside: Sequence[str],
+    ) -> Manners:  # fmt: skip
         """Of all examples, those of these topics are of use."""
         own = frozenset(topics)
         said = {" ".join(spelled(text)) for text, label in zip(texts, labels, strict=True) if label in own}
         phrases = frozenset(one for one in said if 0 < len(one.split()) <= LONGEST)
-        return Manners(own, frozenset(answers), phrases)
+        return Manners(own, frozenset(answers), frozenset(beside), phrases)
 
     def asks(self, topic: str) -> bool:
         """Is this a topic that somebody asks about beside a greeting?"""
         return topic not in self.topics and topic not in self.answers
+
+    @staticmethod
+    def pieces(text: str) -> list[str]:
+        """What stands between the first pauses."""
+        return [found[0].strip() for found in PIECE.finditer(text) if WORD.search(found[0])][: 2 * MOST]
 
     def without(self, text: str, alone: Callable[[str], bool]) -> str:
         """The text less the manners at its ends, "" when nothing is left.

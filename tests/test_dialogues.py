@@ -545,3 +545,17 @@ async def test_two_products_side_by_side(talk: Conversation) -> None:
 async def test_a_town_put_right_after_a_shop(talk: Conversation) -> None:
     assert "Brescia" in words(await talk.say("orari negozio bresia"))
     assert "Bologna" in words(await talk.say("no bologna"))
+
+
+@pytest.mark.parametrize(
+    ("said", "topic"),
+    [
+        ("la bolletta è sbagliata, fatemi parlare con qualcuno", "bill_question"),
+        ("il tecnico non è venuto: voglio parlare con un operatore", "technician_appointment"),
+        ("my bill is wrong, let me talk to someone", "bill_question"),
+        ("vorrei parlare con qualcuno, grazie", "ask_human"),
+    ],
+)
+async def test_who_says_what_it_is_about_gets_a_person_who_does_that(talk: Conversation, said: str, topic: str) -> None:
+    handoff = (await talk.say(said)).handoff
+    assert handoff and (handoff.reason, handoff.topic) == ("asked", topic)

@@ -287,12 +287,11 @@ async def test_taken_while_the_engine_thinks_the_message_is_the_persons(flow: Wo
 
 #: What is told beside, what only asks about the wait, and what is for the person; by the shipped teams.yml.
 SHARES = {"beside": 0.7, "stands": 0.75, "kept": 0.95}
-ABOUT = {"store_hours": "beside", "find_store": "beside", "price_availability": "beside", "line_status": "beside"} | {
-    topic: "kept"
-    for topic in (
-        "request_pin report_fault activation_status technician_appointment bill_question complaint privacy_request"
-    ).split()
-}
+FOR_THE_BOT = ("store_hours", "find_store", "price_availability", "line_status", "request_pin")
+FOR_A_PERSON = (
+    "report_fault", "activation_status", "technician_appointment", "bill_question", "complaint", "privacy_request"
+)  # fmt: skip
+ABOUT = dict.fromkeys(FOR_THE_BOT, "beside") | dict.fromkeys(FOR_A_PERSON, "kept")
 
 
 async def test_strangers_are_answered_beside_only_where_they_asked(engine_url: str) -> None:
