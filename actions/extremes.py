@@ -42,7 +42,11 @@ class Extreme:
 def follows_products(tracker: Tracker) -> bool:
     """True when products were told just before, and one of them is asked for by a quality, a part or its model."""
     said = text(tracker)
-    if said.startswith("/") or not (listed(tracker) or told(tracker)):
+    if said.startswith("/"):
+        return False
+    if "utter_price_which" in last_answers(tracker) and find_kind(said):
+        return True  # "quella per casa" answers the question
+    if not (listed(tracker) or told(tracker)):
         return False
     return wish_of(said) is not None or compares(tracker) or names_part(said)
 

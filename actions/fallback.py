@@ -17,6 +17,7 @@ from actions.common import CareAction, Event, asks_to_wait, end_form, hand_off, 
 from actions.facts import find_customer_code, find_phone
 from actions.follow_ups import follow_up
 from actions.line_status import LineStatus
+from actions.orders import ActivationStatus, follows_an_order
 from actions.small_talk import LANGUAGE
 from actions.stores import follows_a_store
 from actions.towns import find_town
@@ -69,6 +70,8 @@ class NotUnderstood(CareAction):
             told: list[Event] = await goes_on(dispatcher, tracker, systems)
             asks_on = any(event["event"] == "followup" for event in told)
             return told if asks_on else [*told, FollowupAction("action_listen")]
+        if not form and follows_an_order(tracker):
+            return [*await ActivationStatus().answer(dispatcher, tracker, systems), FollowupAction("action_listen")]
         if not form and (follows_a_store(tracker) or set(close_topics(tracker)) == SAME_FORM):
             return [FollowupAction("store_form")]
         code = find_customer_code(text(tracker), bare=False)

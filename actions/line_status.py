@@ -24,7 +24,7 @@ MOST = 2
 #: More quick replies than this no message may hold (the bot adds one of its own).
 BUTTONS = 8
 #: Answers that tell the state of a line.
-TOLD = ("incident", "town_fine", "line_fine", "own_lines_fine", "transit_fine", "watch_set")
+TOLD = ("incident", "town_fine", "line_fine", "own_lines_fine", "transit_fine", "watch_set", "offer_watch")
 #: A number told so many messages ago is still the line that the customer speaks of.
 RECENT = 3
 #: Words around a place that ask for nothing new.

@@ -97,7 +97,7 @@ class MoveAppointment(CareAction):
 
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         if asking := need_identity(tracker, self.topic):
-            return [SlotSet("_move_wanted", True), *asking]
+            return [SlotSet("_move_wanted", text(tracker)), *asking]
         visits = await systems.orders.appointments(tracker.get_slot("verified_customer"))
         if not visits:
             dispatcher.utter_message(response="utter_appointment_none")
@@ -172,9 +172,10 @@ async def offer(
     if not slots:
         dispatcher.utter_message(response="utter_slots_none", **facts(visit, tracker))
         return []
-    # After an identity check the latest message is a code or a birth date, not a wish.
+    # After an identity check the latest message is a code or a birth date, not a wish: that was kept before it.
     wishes = intent(tracker)[0] == TOPIC or follows_a_visit(tracker)
-    wished = fitting(text(tracker), slots, now(tracker).date()) if wishes else None
+    said = text(tracker) if wishes else str(tracker.get_slot("_move_wanted") or "")
+    wished = fitting(said, slots, now(tracker).date()) if said else None
     fits = wished.slots if wished else []
     # "Devo spostare la visita di giovedì": the day it is on is no wish.
     fits = [] if all(slot.start.date() == visit.start.date() for slot in fits) else fits

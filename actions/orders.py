@@ -16,8 +16,8 @@ from actions.common import ROME, CareAction, hand_off, language, last_answers, n
 from actions.follow_ups import Answer, follow_up
 from actions.forms import Events
 from actions.identity import need_identity
-from actions.moving import MOVE, facts, offer, tell_visit
-from actions.opening import BOOKING
+from actions.moving import MOVE, SHORT, facts, offer, tell_visit
+from actions.opening import BOOKING, SHOP
 from actions.when import say_day
 
 #: Orders told in one answer; the newest are the ones people ask about.
@@ -44,6 +44,7 @@ _AT_SHOP = re.compile(
     re.IGNORECASE,
 )
 _VISIT = re.compile(r"\b(tecnic\w+|install\w+|a casa|technician|engineer|my (house|home|place))\b", re.IGNORECASE)
+_COMES = re.compile(r"\b(arriv\w+|quando|manca|ci vuole|attiv[aoe]\w*|arriv(e|es|ing)|when|how long)\b", re.IGNORECASE)
 _CANCEL = re.compile(
     # Not "annullata": "perché avete annullato la visita?" is no wish.
     r"\b((annull|cancell)(o|a|iamo|ate|are|arl[ao])|disd(ire|irl[ao]|ico)|disdett\w+|non (mi serve|serve|voglio) più"
@@ -81,6 +82,13 @@ class ActivationStatus(CareAction):
         return [SlotSet("order_number", orders[0].number)] if orders else []
 
 
+def follows_an_order(tracker: Tracker) -> bool:
+    """True when an order was told just before, and it is asked when it comes: "quindi domani arriva?"."""
+    said = text(tracker)
+    told = any(answer.removeprefix("utter_").startswith("activation") for answer in last_answers(tracker))
+    return told and bool(_COMES.search(said)) and len(said.split()) <= SHORT and not SHOP.search(said)
+
+
 class TechnicianAppointment(CareAction):
     """The next visit, or straight to the free windows to move it; a person where it is called off, or nobody came."""
 
@@ -99,7 +107,7 @@ class TechnicianAppointment(CareAction):
         if goes_on := _goes_on(tracker):
             return await goes_on(dispatcher, tracker, systems)
         # Kept in a slot: after the identity check the latest message is the identity answer.
-        wants_move = bool(MOVE.search(text(tracker)) or tracker.get_slot("_move_wanted"))
+        wants_move = text(tracker) if MOVE.search(text(tracker)) else tracker.get_slot("_move_wanted")
         cancels = bool(_CANCEL.search(text(tracker)) or tracker.get_slot("_cancel_wanted"))
         if asking := need_identity(tracker, self.topic):
             return [SlotSet("_move_wanted", wants_move or None), SlotSet("_cancel_wanted", cancels or None), *asking]

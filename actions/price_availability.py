@@ -71,7 +71,7 @@ class PriceAvailability(CareAction):
             await self._one(dispatcher, tracker, systems, found.product, town=town, wish=wish)
             if coverage:
                 check_coverage(dispatcher, tracker)
-            return [SlotSet("product", found.product.id)]
+            return [SlotSet("product", found.product.id), *look_there(town if not found.product.monthly else None)]
         kind = "phone" if found.other_model else extreme.kind if extreme else kind
         listed = by_budget(said, [product for product in products if product.kind == kind])[:LISTED]
         if listed:
@@ -154,7 +154,7 @@ class TellStock(CareAction):
         else:
             stock = await systems.catalogue.stock(product.id, town=town.name)
             say_town(dispatcher, language(tracker), product, town, stock)
-        return [SlotSet("stock_town", None)]
+        return [SlotSet("stock_town", None), *look_there(town)]
 
 
 def wanted(tracker: Tracker, products: list[Product]) -> Found:
@@ -183,6 +183,13 @@ def told_product(tracker: Tracker, products: list[Product]) -> Product | None:
     """The one product told just before, unless others are asked for."""
     last = tracker.get_slot("product") if told(tracker) and not asks_others(text(tracker)) else None
     return next((product for product in products if product.id == last), None)
+
+
+def look_there(town: Town | None) -> list[Event]:
+    """Where stock was told: "a che ora chiudono?" is about the shops there."""
+    if town is None:
+        return []
+    return [SlotSet("town", town.name), *(SlotSet(slot, None) for slot in ("_place", "_store_id", "_stores_seen"))]
 
 
 def say_known(dispatcher: CollectingDispatcher, lang: str, product: Product) -> None:

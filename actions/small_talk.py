@@ -35,6 +35,11 @@ LANGUAGE = re.compile(
     r"|^\W*(in )?(italiano|inglese|italian|english)( please| per favore)?\W*$)",
     re.IGNORECASE,
 )
+#: Who waits for somebody says so.
+_SOMEBODY = re.compile(
+    r"\b(rispond\w+|operat\w+|person\w+|qualcun\w*|coda|fila|collega|answer\w*|repl(y|ies)|some(one|body)|agent\w*|queue|human)\b",
+    re.IGNORECASE,
+)
 
 
 class SmallTalk(CareAction):
@@ -63,7 +68,8 @@ class SmallTalk(CareAction):
             if said in ASIDES:
                 dispatcher.utter_message(response=ASIDES[said])
             return [FollowupAction(form)]
-        goes_on = follow_up(tracker, likely=False)
+        # "How long?" after an outage was told is about the outage.
+        goes_on = follow_up(tracker, likely=said == "ask_wait" and not _SOMEBODY.search(text(tracker)))
         if goes_on:
             return await goes_on(dispatcher, tracker, systems)
         if too_far(tracker):

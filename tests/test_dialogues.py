@@ -559,3 +559,38 @@ async def test_a_town_put_right_after_a_shop(talk: Conversation) -> None:
 async def test_who_says_what_it_is_about_gets_a_person_who_does_that(talk: Conversation, said: str, topic: str) -> None:
     handoff = (await talk.say(said)).handoff
     assert handoff and (handoff.reason, handoff.topic) == ("asked", topic)
+
+
+async def test_all_that_is_told_of_a_known_fault_is_about_its_line(talk: Conversation) -> None:
+    assert "antenne" in words(await talk.say("la linea 3475552764 non prende"))
+    for said in ("da stamattina", "niente segnale", "la linea cade sempre"):
+        assert "Qual è il numero" not in words(await talk.say(said))
+
+
+async def test_a_shop_asked_for_after_stock_is_in_that_town(talk: Conversation) -> None:
+    assert "Vivalinea Torino" in words(await talk.say("avete il samsung s25 a torino?"))
+    assert "Vivalinea Torino" in words(await talk.say("a che ora chiudono?"))
+
+
+async def test_which_price_is_answered_by_a_kind(talk: Conversation) -> None:
+    assert "Di cosa vuoi sapere il prezzo" in words(await talk.say("avete un'offerta più economica della mia?"))
+    assert "Viva Aria" in words(await talk.say("quella per casa"))
+
+
+async def test_the_day_wished_at_first_is_kept_over_the_identity_check(talk: Conversation) -> None:
+    await talk.say("devo spostare il tecnico, meglio di pomeriggio")
+    offered = (await talk.say("VL-104233 0147")).replies[-1].quick_replies
+    hours = {one.title.split()[-1] for one in offered if one.payload.startswith("/book_slot")}
+    assert hours == {"14-17"}
+
+
+async def test_when_an_order_comes_asks_on_about_it(talk: Conversation) -> None:
+    assert "ORD-70601" in words(await talk.say("dov'è la mia sim? VL-140912 7093"))
+    assert "ORD-70601" in words(await talk.say("quindi domani arriva?"))
+
+
+async def test_how_long_after_an_outage_is_about_the_outage(talk: Conversation) -> None:
+    talk.language = "en"
+    assert "Poggiofranco" in words(await talk.say("is there an outage in Bari?"))
+    assert "Poggiofranco" in words(await talk.say("how long?"))
+    assert (await talk.say("ok notify me")).watches

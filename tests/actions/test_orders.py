@@ -55,7 +55,7 @@ def test_the_visit_and_its_next_step(actions: ActionServer) -> None:
 
 def test_the_wish_to_move_survives_the_identity_check(actions: ActionServer) -> None:
     asked = run(actions, "technician_appointment", None, "devo spostare il tecnico")
-    assert asked.slots["_move_wanted"] is True
+    assert asked.slots["_move_wanted"]
     slots = {"_pending_topic": "technician_appointment", "_move_wanted": True}
     done = run(actions, "identity_done", GIULIA, "0147", slots=slots)
     assert done.said == ["utter_slots_offer"] and done.slots["_move_wanted"] is None
