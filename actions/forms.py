@@ -53,6 +53,14 @@ _OF_SHOPS = re.compile(
     r"|indirizz\w+|vicin\w+|shops?|stores?|branch\w*|hours|open\w*|clos\w+|where|address|near\w*)\b",
     re.IGNORECASE,
 )
+#: "Perché devo dirvelo?": who is asked for something of their own may ask what for. Not "perché non sono a casa".
+_WHY = re.compile(
+    r"\b(perch[eé]'?|xk[eéè]?|come mai)(?!\w).{0,25}\b(dev\w+|dovre\w+|serv\w+|chied\w+|vol(ete|esse)|vuo[il]|sapere)\b"
+    r"|\ba (che |cosa |che cosa )+(vi |ti |le )?serv\w+|\b(che|cosa) (ve ne|te ne|ne) fa(te|i)\b"
+    r"|\bwhy (do|would|should|must|are) (you|i)\b|\bwhat (do|would) you (need|want|use) (it|that|this) for"
+    r"|\bwhat for\b",
+    re.IGNORECASE,
+)
 _NO = re.compile(r"^\W*no+[\s,]*(grazie|thanks|thank you)?\W*$", re.IGNORECASE)
 
 
@@ -143,6 +151,10 @@ class FormCheck(CareAction):
         if words.asked in self.strict and asks_to_wait(tracker):
             dispatcher.utter_message(response="utter_take_your_time")
             # Without any slot Rasa would take the message for another topic's.
+            return [SlotSet(MISSES, tracker.get_slot(MISSES)), self._still(words.asked)]
+        if words.asked in self.strict and _WHY.search(words.text):
+            dispatcher.utter_message(response="utter_why_asked")
+            await self.question(words.asked, dispatcher, tracker, systems)
             return [SlotSet(MISSES, tracker.get_slot(MISSES)), self._still(words.asked)]
         if self._changes_topic(words):
             return []

@@ -594,3 +594,20 @@ async def test_how_long_after_an_outage_is_about_the_outage(talk: Conversation) 
     assert "Poggiofranco" in words(await talk.say("is there an outage in Bari?"))
     assert "Poggiofranco" in words(await talk.say("how long?"))
     assert (await talk.say("ok notify me")).watches
+
+
+@pytest.mark.parametrize("why", ["ma perché devo dirvi il codice fiscale?", "a cosa vi serve", "xke lo volete sapere"])
+async def test_who_asks_why_is_told_and_asked_again(talk: Conversation, why: str) -> None:
+    for said in ("mi serve il puk", "sì, a me"):
+        await talk.say(said)
+    told = words(await talk.say(why))
+    assert "solo per questa richiesta" in told and "codice fiscale" in told
+    assert "PIN-" in words(await talk.say("FRRGLI81C52A662N"))
+
+
+async def test_why_in_english_and_because_is_no_question(talk: Conversation) -> None:
+    talk.language = "en"
+    await talk.say("my bill")
+    assert "only for this request" in words(await talk.say("why do you need that?"))
+    told = words(await talk.say("I don't have it because I'm at work"))
+    assert "only for this request" not in told
