@@ -54,6 +54,7 @@ _FINDS = re.compile(
     r"|^\W*(no|e|ed|and|anzi|invece|o|or)\b",
     re.IGNORECASE,
 )
+_WHERE = re.compile(r"\b(dove (siete|state|vi trov\w+)|indirizz\w+|orar\w+|where are you|address|hours)\b", re.I)
 #: A longer sentence is about something of its own.
 _SHORT = 7
 _WANTS = re.compile(
@@ -116,7 +117,8 @@ def follows_a_product(tracker: Tracker) -> bool:
     said = text(tracker)
     if not told(tracker) or said.startswith("/"):
         return False
-    there = _FINDS.search(said) and find_town(said) and len(said.split()) <= _SHORT and not SHOP.search(said)
+    asks_where = SHOP.search(said) or _WHERE.search(said)
+    there = _FINDS.search(said) and find_town(said) and len(said.split()) <= _SHORT and not asks_where
     return bool(_STOCK.search(said) or there)
 
 

@@ -33,7 +33,7 @@ _MISSED = re.compile(
 )
 #: Orders and visits by name.
 _NAMED = re.compile(
-    r"\b(tecnic\w+|visit\w*|appuntament\w*|ordin\w+|fibra|sim|attiv\w+|pacc\w+|technician|engineer|appointment|order"
+    r"\b(tecnic\w+|visit\w*|appuntament\w*|ordin\w+|fibra|sim|attiv\w+|pacc\w+|modem|router|technician|engineer|appointment|order"
     r"|activat\w+|fib(er|re)|parcel)\b",
     re.IGNORECASE,
 )

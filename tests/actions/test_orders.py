@@ -273,3 +273,12 @@ def test_another_time_is_asked_for_after_the_visit_was_told(http_actions: Action
         "ven 27 nov 9-12", "ven 27 nov 14-17",
     ]  # fmt: skip
     assert run(http_actions, "not_understood", GIULIA, "can't do wednesday").said == ["utter_rephrase"]
+
+
+def test_what_is_named_is_not_taken_for_the_visit_just_told(actions: ActionServer) -> None:
+    told = answered("technician_appointment", "utter_appointment")
+    slots = {"verified_customer": GIULIA}
+    named = actions.call("action_activation_status", text="e quando arriva il modem?", slots=slots, events=told)
+    assert named.said[0].startswith("utter_activation")
+    asked = actions.call("action_activation_status", text="e a che ora?", slots=slots, events=told)
+    assert asked.said == ["utter_appointment"]
