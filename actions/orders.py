@@ -13,6 +13,7 @@ from actions.backends import Backends
 from actions.backends.orders import STATES, Order
 from actions.buying import sell, wants_it
 from actions.common import ROME, CareAction, hand_off, language, last_answers, now, promise, text
+from actions.extremes import follows_products
 from actions.follow_ups import Answer, follow_up
 from actions.forms import Events
 from actions.identity import need_identity
@@ -100,12 +101,12 @@ class TechnicianAppointment(CareAction):
     async def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> Events:
         if BOOKING.search(text(tracker)) and _AT_SHOP.search(text(tracker)) and not _VISIT.search(text(tracker)):
             return [FollowupAction("store_form")]
+        if goes_on := _goes_on(tracker):
+            return await goes_on(dispatcher, tracker, systems)
         if _MISSED.search(text(tracker)):
             dispatcher.utter_message(response="utter_appointment_missed")
             hand_off(dispatcher, tracker, reason="complaint", topic=self.topic, note="visit_missed")
             return []
-        if goes_on := _goes_on(tracker):
-            return await goes_on(dispatcher, tracker, systems)
         # Kept in a slot: after the identity check the latest message is the identity answer.
         wants_move = text(tracker) if MOVE.search(text(tracker)) else tracker.get_slot("_move_wanted")
         cancels = bool(_CANCEL.search(text(tracker)) or tracker.get_slot("_cancel_wanted"))
@@ -128,7 +129,8 @@ class TechnicianAppointment(CareAction):
 
 def _goes_on(tracker: Tracker) -> Answer | None:
     """ "Quando mi chiamate?" after a fault was reported, "anzi no, il 17" after a phone: about those, no visit."""
-    return None if _NAMED.search(text(tracker)) else follow_up(tracker, likely=False)
+    named = _NAMED.search(text(tracker)) and not follows_products(tracker)  # "quella col modem compreso" is a product
+    return None if named else follow_up(tracker, likely=False)
 
 
 def promised_by(order: Order) -> datetime | None:

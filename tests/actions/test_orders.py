@@ -282,3 +282,12 @@ def test_what_is_named_is_not_taken_for_the_visit_just_told(actions: ActionServe
     assert named.said[0].startswith("utter_activation")
     asked = actions.call("action_activation_status", text="e a che ora?", slots=slots, events=told)
     assert asked.said == ["utter_appointment"]
+
+
+def test_a_pin_that_did_not_come_is_no_missed_visit(actions: ActionServer) -> None:
+    told = answered("request_pin", "utter_pin_done_sim_pin")
+    promises = [{"reference": "PIN-A2B3C", "due": "2026-11-21T13:00:00+01:00"}]
+    more: dict[str, Any] = {"text": "non è arrivato niente", "metadata": {"promises": promises}}
+    asked = actions.call("action_technician_appointment", events=told, **more)
+    assert asked.response("utter_promised")["reference"] == "PIN-A2B3C"
+    assert actions.call("action_technician_appointment", **more).said == ["utter_appointment_missed"]
