@@ -1,7 +1,7 @@
 """What a customer writes while they wait for a person: kept for the person, and answered where only the bot need know.
 
 who asks whether anybody is there, or how long it takes     is told where the request stands
-who asks what only has to be told (teams.yml says what)     is answered, and goes on waiting
+who asks what the bot can surely do alone (teams.yml)       is answered, and goes on waiting
 who thanks, or says that it is not needed any more          may end the waiting by a tap
 everything else                                             is for the person, which is said once
 """
@@ -40,23 +40,25 @@ async def meanwhile(way: Way, key: ConversationKey, scene: Scene, incoming: Inco
     """One message of a customer who waits; `asked` are its words, "" for a photo or a voice message alone."""
     topic = ""
     if asked and not incoming.attachments:
-        answered = await way.db.read(lambda connection: _answered(connection, scene))
+        about, answered = await way.db.read(lambda connection: _so_far(connection, scene))
         if answered and in_a_form(scene.dialogue):
             return await bot_turn(way, key, scene, incoming, asked)
         topic = await _topic(way, scene, incoming, asked)
         lately = answered is not None and way.clock() - answered < FOLLOWS
         follows = lately and _brief(asked, topic) and asked.lower().startswith(FOLLOWING)
-        if follows or (_to_be_told(way, topic, asked) and topic != _waits_about(scene)):
+        # another answer of the bot's to what a person was asked about would be none
+        if follows or (_to_be_told(way, topic, asked) and topic != about):
             return await bot_turn(way, key, scene, incoming, asked)
     return await conclude(way, scene, lambda connection: _keep(connection, way, key, scene, incoming, topic))
 
 
-def _answered(connection: Connection, scene: Scene) -> datetime | None:
-    """When the bot last answered since the waiting began; of what it asked before, nothing is asked any more."""
+def _so_far(connection: Connection, scene: Scene) -> tuple[str, datetime | None]:
+    """What a person was asked about, and when the bot last answered since: of what it asked before, nothing is asked
+    any more."""
     assert scene.conversation
-    began = cases.get(connection, scene.conversation.case_id).waiting_since
+    case = cases.get(connection, scene.conversation.case_id)
     last = conversations.last_turn_at(connection, scene.conversation.id)
-    return last if began and last and last > began else None
+    return case.topic, last if case.waiting_since and last and last > case.waiting_since else None
 
 
 async def _topic(way: Way, scene: Scene, incoming: Incoming, asked: str) -> str:
@@ -78,11 +80,6 @@ def taken_for(turn: Turn) -> str:
         return turn.intent
     likely = [name for name, share in turn.ranking if share >= LIKELY]
     return WAIT if WAIT in likely else NOT_UNDERSTOOD
-
-
-def _waits_about(scene: Scene) -> str:
-    """The topic that a person was asked about: another answer of the bot's to that would be none."""
-    return next((str(case["topic"]) for case in scene.cases if case["status"] == "waiting"), "")
 
 
 def _to_be_told(way: Way, topic: str, text: str) -> bool:
