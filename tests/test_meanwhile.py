@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.desk.cards import read_card
 from bot.dialogue import Dialogue, EngineDown
 from bot.flow import handoff
 from bot.flow.meanwhile import ABOUT_THE_WAIT, taken_for
@@ -52,6 +53,13 @@ async def writes(flow: World, text: str, intent: str = "nlu_fallback", *more: Tu
     return await flow.writes(text)
 
 
+async def added(flow: World) -> list[str]:
+    """What the card says was added while the customer waited."""
+    found = await flow.conversation()
+    card = await flow.db.read(lambda connection: read_card(connection, found)) if found else None
+    return [row.text for row in card["added"]] if card else []
+
+
 # For the person.
 
 
@@ -65,6 +73,28 @@ async def test_it_is_said_once_that_the_words_are_kept(flow: World) -> None:
     assert (await flow.said("customer"))[1:] == ["è urgente", "la mia linea è quella di casa", ""]
     flow.clock.passes(minutes=61)
     assert await writes(flow, "dimenticavo: il modem è nuovo") == [added]
+
+
+async def test_the_card_tells_what_was_added_and_nothing_that_was_answered(flow: World) -> None:
+    await waits(flow)
+    for text, intent in (("è urgente", "nlu_fallback"), ("ci siete?", "greet"), ("grazie", "thank")):
+        flow.clock.passes(seconds=20)
+        await writes(flow, text, intent)
+    await writes(flow, "a che ora aprite?", "store_hours", turn(OPEN_TILL_SEVEN))
+    await writes(flow, "la fattura è quella di ottobre", "bill_question")
+    assert await added(flow) == ["è urgente", "la fattura è quella di ottobre"]
+    await flow.taps(NO_NEED)
+    assert await added(flow) == ["è urgente", "la fattura è quella di ottobre"]
+
+
+async def test_what_is_written_to_the_person_was_not_added_while_waiting(flow: World) -> None:
+    await waits(flow)
+    flow.clock.passes(seconds=20)
+    await writes(flow, "è urgente")
+    await flow.does(handoff.claim, await flow.agent())
+    flow.clock.passes(seconds=20)
+    await flow.writes("eccomi")
+    assert await added(flow) == ["è urgente"]
 
 
 async def test_the_engine_is_only_asked_and_nothing_is_done(flow: World) -> None:

@@ -14,7 +14,7 @@ from bot.desk.words import Words
 from bot.model.queue import BY_HAND, CAP, SHOUT_CAP, WORTH, standing
 from bot.model.team import Team
 from bot.model.windows import ends, is_closing, next_end
-from bot.store import cases, inbox, promises
+from bot.store import cases, inbox, messages, promises
 
 
 def window_until(channel: Channel | None, last_customer_at: datetime | None) -> datetime | None:
@@ -52,6 +52,7 @@ def read_card(connection: Connection, conversation: Row[Any]) -> dict[str, Any] 
     return {
         "case": newest,
         "packet": packet,
+        "added": messages.added(connection, newest, packet.created_at) if packet else [],
         "siblings": siblings,
         "promises": promises.open_of(connection, ids),
         "clocks": read_clocks(connection, newest),

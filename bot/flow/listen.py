@@ -27,7 +27,7 @@ def by_ourselves(
     opened = begin(connection, way, key, scene, incoming)
     if opened is None:
         return "again or done"
-    conversation, now = opened
+    conversation, now, _ = opened
     word, _, rest = asked.partition(":")
     if word == "#cancel" and handoff.cancel(connection, way, conversation, now=now):
         return "cancelled"
@@ -66,7 +66,7 @@ def keep(connection: Connection, way: Way, key: ConversationKey, scene: Scene, i
     opened = begin(connection, way, key, scene, incoming)
     if opened is None:
         return "again or done"
-    conversation, now = opened
+    conversation, now, _ = opened
     word, _, rest = meaning(incoming, scene.offered, frozenset()).partition(":")
     if word == "#kept" and conversation.status == Status.AGENT:
         _settled(connection, way, conversation, rest, now)

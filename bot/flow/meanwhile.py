@@ -21,7 +21,7 @@ from bot.flow.turn import bot_turn
 from bot.flow.way import Way
 from bot.model.dialogue import Turn
 from bot.model.messages import ConversationKey, Incoming
-from bot.store import cases, conversations
+from bot.store import cases, conversations, messages
 
 NOT_UNDERSTOOD = "nlu_fallback"
 WAIT = "ask_wait"
@@ -38,18 +38,19 @@ A_STORY = 12
 
 async def meanwhile(way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, asked: str) -> str:
     """One message of a customer who waits; `asked` are its words, "" for a photo or a voice message alone."""
-    topic = ""
+    turn, topic = None, ""
     if asked and not incoming.attachments:
         about, answered = await way.db.read(lambda connection: _so_far(connection, scene))
         if answered and in_a_form(scene.dialogue):
             return await bot_turn(way, key, scene, incoming, asked)
-        topic = await _topic(way, scene, incoming, asked)
+        turn = await _understood(way, scene, incoming, asked)
+        topic = taken_for(turn) if turn else ""
         lately = answered is not None and way.clock() - answered < FOLLOWS
         follows = lately and _brief(asked, topic) and asked.lower().startswith(FOLLOWING)
         # another answer of the bot's to what a person was asked about would be none
         if follows or (_to_be_told(way, topic, asked) and topic != about):
             return await bot_turn(way, key, scene, incoming, asked)
-    return await conclude(way, scene, lambda connection: _keep(connection, way, key, scene, incoming, topic))
+    return await conclude(way, scene, lambda connection: _keep(connection, way, key, scene, incoming, turn, topic))
 
 
 def _so_far(connection: Connection, scene: Scene) -> tuple[str, datetime | None]:
@@ -61,13 +62,13 @@ def _so_far(connection: Connection, scene: Scene) -> tuple[str, datetime | None]
     return case.topic, last if case.waiting_since and last and last > case.waiting_since else None
 
 
-async def _topic(way: Way, scene: Scene, incoming: Incoming, asked: str) -> str:
-    """What it is about, "" where no engine answers. Only asked: nothing is done, and no state is kept."""
+async def _understood(way: Way, scene: Scene, incoming: Incoming, asked: str) -> Turn | None:
+    """What the engine makes of it. Only asked: nothing is done, and no state is kept. None where no engine answers."""
     language = language_for(way, scene, incoming, asked)
     try:
-        return taken_for(await way.engine.ask(replace(of_its_own(way, asked, language=language), rehearsal=True)))
+        return await way.engine.ask(replace(of_its_own(way, asked, language=language), rehearsal=True))
     except EngineDown:
-        return ""
+        return None
 
 
 def taken_for(turn: Turn) -> str:
@@ -92,13 +93,22 @@ def _brief(text: str, topic: str) -> bool:
 
 
 def _keep(
-    connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming, topic: str
+    connection: Connection,
+    way: Way,
+    key: ConversationKey,
+    scene: Scene,
+    incoming: Incoming,
+    turn: Turn | None,
+    topic: str,
 ) -> str:
     opened = begin(connection, way, key, scene, incoming)
     if opened is None:
         return "again or done"
-    conversation, now = opened
-    if topic in ABOUT_THE_WAIT or _brief(incoming.text, topic):
+    conversation, now, message_id = opened
+    about_the_wait = topic in ABOUT_THE_WAIT or _brief(incoming.text, topic)
+    if turn and (about_the_wait or topic in MANNERS):  # nothing that the person would have to read
+        messages.understood(connection, message_id, topic, turn.confidence, turn.ranking)
+    if about_the_wait:
         waiting.stands(connection, way, conversation, now)
         return "told where it stands"
     text = "stays" if topic in MANNERS else "added"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,8 +98,11 @@ def of_its_own(way: Way, text: str, *, language: str) -> Ask:
 
 def begin(
     connection: Connection, way: Way, key: ConversationKey, scene: Scene, incoming: Incoming
-) -> tuple[Row[Any], datetime] | None:
-    """Finish the event and keep the customer's message; None when the conversation moved or another was faster."""
+) -> tuple[Row[Any], datetime, int] | None:
+    """Finish the event and keep the customer's message, whose id comes last.
+
+    None when the conversation moved or another was faster.
+    """
     now = way.clock()
     language = language_for(way, scene, incoming, incoming.text)
     conversation = conversations.find_or_begin(connection, key, incoming.sender, language=language, now=now)
@@ -107,14 +110,16 @@ def begin(
     if moved or not events.finish(connection, scene.event.id, now):
         return None
     conversation = awake(connection, conversation, language, now)
-    add(connection, way, conversation, scene, incoming, now)
-    return conversation, now
+    return conversation, now, add(connection, way, conversation, scene, incoming, now)
 
 
 def add(
     connection: Connection, way: Way, conversation: Row[Any], scene: Scene, incoming: Incoming, now: datetime
 ) -> int:
-    if not meaning(incoming, scene.offered, frozenset()).startswith("#"):  # our own questions ask for no answer
+    tapped = meaning(incoming, scene.offered, frozenset())
+    if tapped.startswith("#"):  # where a platform sends only the title of a button, it is known here that it was tapped
+        incoming = replace(incoming, payload=tapped)
+    else:  # our own questions ask for no answer
         clocks.wrote(connection, way, conversation, at=incoming.at, now=now)
         if conversation.status == Status.WAITING:
             queue.heard(connection, way, conversation, incoming.text, now=now)

@@ -226,7 +226,7 @@ def cannot_read(connection: Connection, way: Way, key: ConversationKey, scene: S
     opened = begin(connection, way, key, scene, incoming)
     if opened is None:
         return "again or done"
-    conversation, now = opened
+    conversation, now, _ = opened
     kind = incoming.attachments[0].kind if incoming.attachments else "contact" if incoming.contact else "other"
     key_ = f"unreadable.{kind}" if way.texts.has(f"unreadable.{kind}") else "unreadable.other"
     replies = [Reply(way.texts.say(key_, conversation.language))]

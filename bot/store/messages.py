@@ -161,6 +161,23 @@ def history(connection: Connection, conversation_id: int, limit: int = 200) -> l
     return list(reversed(rows))
 
 
+def added(connection: Connection, case: Row[Any], since: datetime) -> list[Row[Any]]:
+    """What a customer wrote for the person from then until one took the case, oldest first: no taps, and nothing that
+    the bot answered."""
+    query = select(messages).where(
+        messages.c.conversation_id == case.conversation_id,
+        messages.c.case_id == case.id,
+        messages.c.author == Author.CUSTOMER,
+        messages.c.at > since,
+        messages.c.intent.is_(None),
+        messages.c.payload.is_(None),
+        messages.c.text != "",
+    )
+    if case.taken_at and not case.waiting_since:
+        query = query.where(messages.c.at <= case.taken_at)
+    return list(connection.execute(query.order_by(messages.c.id)))
+
+
 def offered(connection: Connection, conversation_id: int, *, messages_back: int = 20) -> list[list[QuickReply]]:
     """The quick replies of our last messages, the newest message's first."""
     rows = connection.execute(_OFFERED, {"conversation": conversation_id, "most": messages_back})
