@@ -44,7 +44,8 @@ def python_version(command: Sequence[str | Path]) -> tuple[int, int] | None:
 def candidates_310(home: Path) -> Iterator[str | Path]:
     """Where Python 3.10 may be, best first: the command, then pyenv's versions from the newest."""
     yield "python3.10"
-    found = (home / ".pyenv" / "versions").glob("3.10*/bin/python3.10")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
+    found = (pyenv / "versions").glob("3.10*/bin/python3.10")
     yield from sorted(found, key=lambda path: [int(n) for n in re.findall(r"\d+", path.parts[-3])], reverse=True)
 
 

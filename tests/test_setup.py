@@ -36,6 +36,7 @@ def python_that_says(path: Path, version: str | None) -> Path:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with nothing in it, and a PATH with one empty folder before the system's tools."""
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin")
+    monkeypatch.delenv("PYENV_ROOT", raising=False)
     return tmp_path
 
 
@@ -67,6 +68,12 @@ def test_a_python_310_on_the_path_that_runs_comes_first(machine: Path) -> None:
     python_that_says(machine / "bin" / "python3.10", "3 10")
     python_that_says(machine / ".pyenv" / "versions" / "3.10.13" / "bin" / "python3.10", "3 10")
     assert load_setup().find_python_310(machine, uv=["false"]) == "python3.10"
+
+
+def test_pyenv_may_live_elsewhere(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(machine / "opt" / "pyenv"))
+    there = python_that_says(machine / "opt" / "pyenv" / "versions" / "3.10.13" / "bin" / "python3.10", "3 10")
+    assert load_setup().find_python_310(machine, uv=["false"]) == there
 
 
 def test_a_python_of_another_version_is_not_taken(machine: Path) -> None:
