@@ -25,9 +25,14 @@ def in_figures(text: str) -> str:
     """`text` with numbers that are spelt out, one word after the other, as figures; all else as it was."""
     if not any(word in _words() for word in plain(text).split()):
         return text
-    text = _YEAR.sub(lambda found: f"{found[1]} {_words()[plain(found[2])]:0>2}", text)
-    text = _DAY.sub(lambda found: f"{_words()[plain(found[1])]} {found[2]}", text)
+    text = _YEAR.sub(lambda found: f"{found[1]} {_figures(found[2]):0>2}", text)
+    text = _DAY.sub(lambda found: f"{_figures(found[1])} {found[2]}", text)
     return _RUN.sub(_joined, text)
+
+
+def _figures(word: str) -> str:
+    """What a word says in figures, else as it is: without case "ı" and "İ" count as "i" to a pattern, and to no list."""
+    return _words().get(plain(word), word)
 
 
 @lru_cache(maxsize=1)

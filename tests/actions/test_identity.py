@@ -184,6 +184,12 @@ def test_a_fact_as_dictation_writes_it(actions: ActionServer, text: str, kind: s
     assert (answer.slots["verified_customer"], answer.slots["identity_fact"]) == (GIULIA, kind)
 
 
+@pytest.mark.parametrize("text", ["uno giugno ventı", "ventı giugno millenovecentoottanta"])
+def test_letters_of_another_alphabet_in_a_number_are_no_trouble(actions: ActionServer, text: str) -> None:
+    answer = form(actions, text, "identity_fact", slots={"customer_code": GIULIA})
+    assert answer.slots["requested_slot"] == "identity_fact" or "_identity_tries" in answer.slots
+
+
 def test_a_code_as_dictation_writes_it(actions: ActionServer) -> None:
     answer = form(actions, "vl uno zero quattro due tre tre", "customer_code")
     assert answer.slots["customer_code"] == GIULIA
