@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,39 @@ async def test_what_is_written_to_the_person_was_not_added_while_waiting(flow: W
     flow.clock.passes(seconds=20)
     await flow.writes("eccomi")
     assert await added(flow) == ["è urgente"]
+
+
+async def test_words_that_were_under_way_at_the_hand_off_are_on_the_card(flow: World) -> None:
+    """Platforms give the second in which something was written: earlier than the hand-off that it arrived after."""
+    await waits(flow)
+    flow.engine.script = [understood("nlu_fallback")]
+    await flow.receives(replace(flow.raw(text="il numero è quello di casa"), at=flow.clock() - timedelta(seconds=1)))
+    await flow.answers()
+    assert await added(flow) == ["il numero è quello di casa"]
+
+
+async def test_what_was_added_before_the_second_person_took_over_is_on_their_card(flow: World) -> None:
+    await waits(flow)
+    agent = await flow.agent()
+    await flow.does(handoff.claim, agent)
+    flow.clock.passes(minutes=5)
+    await flow.writes("eccomi")
+    await flow.does(handoff.requeue, agent, "")
+    flow.clock.passes(minutes=5)
+    await writes(flow, "dimenticavo: il modem è nuovo")
+    assert await added(flow) == ["dimenticavo: il modem è nuovo"]
+    await flow.does(handoff.claim, agent)
+    flow.clock.passes(minutes=5)
+    await flow.writes("ah, e il telefono pure")
+    assert await added(flow) == ["dimenticavo: il modem è nuovo"]
+
+
+async def test_a_question_or_a_story_that_only_sounds_like_the_wait_is_on_the_card(flow: World) -> None:
+    await waits(flow)
+    story = "ho fatto la richiesta lunedì in negozio a Torino e mi hanno detto che il rimborso arrivava entro venerdì"
+    await writes(flow, "e il rimborso?")
+    await writes(flow, story, "case_status")
+    assert await added(flow) == ["e il rimborso?", story]
 
 
 async def test_the_engine_is_only_asked_and_nothing_is_done(flow: World) -> None:

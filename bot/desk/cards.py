@@ -52,7 +52,7 @@ def read_card(connection: Connection, conversation: Row[Any]) -> dict[str, Any] 
     return {
         "case": newest,
         "packet": packet,
-        "added": messages.added(connection, newest, packet.created_at) if packet else [],
+        "added": messages.added(connection, newest, packet) if packet else [],
         "siblings": siblings,
         "promises": promises.open_of(connection, ids),
         "clocks": read_clocks(connection, newest),

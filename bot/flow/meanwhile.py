@@ -106,7 +106,8 @@ def _keep(
         return "again or done"
     conversation, now, message_id = opened
     about_the_wait = topic in ABOUT_THE_WAIT or _brief(incoming.text, topic)
-    if turn and (about_the_wait or topic in MANNERS):  # nothing that the person would have to read
+    if turn and topic in ABOUT_THE_WAIT | MANNERS and len(incoming.text.split()) <= A_STORY:
+        # nothing that the person would have to read: it is not on their card
         messages.understood(connection, message_id, topic, turn.confidence, turn.ranking)
     if about_the_wait:
         waiting.stands(connection, way, conversation, now)

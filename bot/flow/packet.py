@@ -62,6 +62,7 @@ def pack(connection: Connection, way: Way, conversation: Row[Any], wanted: Hando
             }
             for p in promises.open_of(connection, [s.id for s in siblings])
         ],
+        "last_message": story[-1].id if story else 0,  # what comes after it is added later
         "language": conversation.language,
         "window_until": (conversation.last_customer_at + window).isoformat()
         if window and conversation.last_customer_at

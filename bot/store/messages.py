@@ -7,15 +7,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, delete, desc, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, desc, func, insert, select, update
 
 from bot.model.dialogue import Watch
 from bot.model.messages import Incoming
 from bot.model.replies import QuickReply, Reply
-from bot.model.states import Author
+from bot.model.states import Author, Status
 from bot.store import search
 from bot.store.conversations import change, tell
-from bot.store.tables import facts, messages, watches
+from bot.store.tables import facts, messages, moves, watches
 
 # Put together once, since they run in every turn.
 _ADD = insert(messages)
@@ -161,20 +161,27 @@ def history(connection: Connection, conversation_id: int, limit: int = 200) -> l
     return list(reversed(rows))
 
 
-def added(connection: Connection, case: Row[Any], since: datetime) -> list[Row[Any]]:
+def added(connection: Connection, case: Row[Any], packet: Row[Any]) -> list[Row[Any]]:
     """What a customer wrote for the person from then until one took the case, oldest first: no taps, and nothing that
-    the bot answered."""
+    the bot answered.
+
+    It begins by number: what was under way at the hand-off bears an earlier time, for platforms give whole seconds.
+    """
+    taken = select(func.min(moves.c.at)).where(
+        moves.c.case_id == case.id, moves.c.to_status == Status.AGENT, moves.c.at >= packet.created_at
+    )
+    until = connection.execute(taken).scalar()
     query = select(messages).where(
         messages.c.conversation_id == case.conversation_id,
         messages.c.case_id == case.id,
+        messages.c.id > packet.body.get("last_message", 0),
         messages.c.author == Author.CUSTOMER,
-        messages.c.at > since,
         messages.c.intent.is_(None),
         messages.c.payload.is_(None),
         messages.c.text != "",
     )
-    if case.taken_at and not case.waiting_since:
-        query = query.where(messages.c.at <= case.taken_at)
+    if until:
+        query = query.where(messages.c.at <= until)
     return list(connection.execute(query.order_by(messages.c.id)))
 
 
