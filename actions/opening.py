@@ -14,7 +14,10 @@ from actions.when import DAYS, italy
 LOOK_AHEAD_DAYS = 60
 #: Words of who asks for a shop.
 SHOP = re.compile(
-    r"\b(negozi\w*|punt[oi] vendita|apert\w+|aprite|chiu\w+|shops?|stores?|open\w*|clos(ed?|es|ing))\b", re.IGNORECASE
+    r"\b(negozi\w*|punt[oi] vendita|sportell[oi]|filial[ei]|apert\w+|aprite|aprono|riapr\w+|chiu\w+"
+    r"|orario (continuato|estivo|invernale)|shops?|stores?|branch(es)?|(re)?open\w*|clos(ed?|es|ing)|shut"
+    r"|(opening|weekend|your) hours)\b",
+    re.IGNORECASE,
 )
 
 #: Of appointments at shops nothing is known: where one is and when it is open answers most such questions.

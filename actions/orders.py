@@ -34,8 +34,12 @@ _MISSED = re.compile(
 )
 #: Orders and visits by name.
 _NAMED = re.compile(
-    r"\b(tecnic\w+|visit\w*|appuntament\w*|ordin\w+|fibra|sim|attiv\w+|pacc\w+|modem|router|technician|engineer|appointment|order"
-    r"|activat\w+|fib(er|re)|parcel)\b",
+    r"\b(tecnic\w+|visit\w*|appuntament\w*|ordin\w+|fibra|adsl|e?sim|attiv\w+|pacc\w+|modem|router|technician|engineer"
+    r"|appointment|order|activat\w+|fib(er|re)|parcel"
+    r"|portabilit\w+|port(ing|ed)?|passaggio|subentr\w+|trasferiment\w+|allacci\w*|sopralluog\w+|install\w+|spedi\w+"
+    r"|consegn\w+|deliver\w*|ship\w*|changeover|provvisori[oa]|provisional|(linea|numero|utenza) nuov[oa]"
+    r"|(nuov[oa]|new|mi[ao]) (linea|numero|utenza|line|number)|(vecchi|altr)o (gestore|operatore)"
+    r"|(old|other) provider)\b",
     re.IGNORECASE,
 )
 #: "Un appuntamento allo sportello" is no visit of a technician.
@@ -70,7 +74,8 @@ class ActivationStatus(CareAction):
         if asking := need_identity(tracker, self.topic):
             return asking
         orders = await systems.orders.of_customer(tracker.get_slot("verified_customer"))
-        late = orders[0].number if orders and "utter_activation_late" in last_answers(tracker) else None
+        told_late = "utter_activation_late" in last_answers(tracker)
+        late = next((each.number for each in orders[:MOST] if told_late and is_late(each, tracker)), None)
         if late:
             # Asked again after the delay was told: the same words once more would help nobody.
             dispatcher.utter_message(response="utter_activation_chased")
@@ -138,6 +143,11 @@ def promised_by(order: Order) -> datetime | None:
     return datetime.combine(order.expected, DAY_ENDS, ROME) if order.expected else None
 
 
+def is_late(order: Order, tracker: Tracker) -> bool:
+    """True when it should be active by now, and is not."""
+    return bool(order.expected and order.expected < now(tracker).date() and order.state != "active")
+
+
 def _say_order(order: Order, dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
     lang, today = language(tracker), now(tracker).date()
     told = {
@@ -147,7 +157,7 @@ def _say_order(order: Order, dispatcher: CollectingDispatcher, tracker: Tracker)
         "placed": f"{order.placed:%-d/%-m}",
     }
     state = order.state if order.state in STATES else "received"
-    if order.expected and order.expected < today and state != "active":
+    if order.expected and is_late(order, tracker):
         told["expected"] = f"{order.expected:%-d/%-m}"
         dispatcher.utter_message(response="utter_activation_late", **told)
         return

@@ -24,7 +24,7 @@ from actions.common import (
     turn_id,
 )
 from actions.facts import find_phone
-from actions.fault_words import CALL_AT, SINCE, SYMPTOM, other_since, says_nothing, says_when, works_again
+from actions.fault_words import CALL_AT, SHORT, SINCE, SYMPTOM, other_since, says_nothing, says_when, works_again
 from actions.forms import CORRECTS, Events, FormCheck, Said, ask
 from actions.identity import own_lines
 from actions.incidents import say_incident
@@ -102,7 +102,9 @@ def follows_a_fault(tracker: Tracker) -> bool:
         return True
     if not number_told(tracker):
         return False
-    return "?" not in said and bool(SINCE.search(said) or SYMPTOM.search(said)) and not works_again(said)
+    # "Da ieri" alone, in a sentence of some length, is since when anything is so.
+    tells = SYMPTOM.search(said) or SINCE.search(said) and len(said.split()) <= SHORT
+    return "?" not in said and bool(tells) and not works_again(said)
 
 
 class ValidateFaultForm(FormCheck):

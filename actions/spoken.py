@@ -31,7 +31,7 @@ def in_figures(text: str) -> str:
 
 
 def _figures(word: str) -> str:
-    """What a word says in figures, else as it is: without case "ı" and "İ" count as "i" to a pattern, and to no list."""
+    """What a word says, else the word: to a pattern without case "ı" and "İ" are "i", to a list they are not."""
     return _words().get(plain(word), word)
 
 

@@ -291,3 +291,43 @@ def test_a_pin_that_did_not_come_is_no_missed_visit(actions: ActionServer) -> No
     asked = actions.call("action_technician_appointment", events=told, **more)
     assert asked.response("utter_promised")["reference"] == "PIN-A2B3C"
     assert actions.call("action_technician_appointment", **more).said == ["utter_appointment_missed"]
+
+
+#: What was told just before, and what of it is remembered.
+_A_LINE = {"_told_place": "number|0801234567|0801234567|"}
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "slots"),
+    [("utter_fault_reported", "quando si conclude la portabilità", {}),
+     ("utter_pin_done", "when will you ship it", {}),
+     ("utter_line_fine", "aspetto il subentro da tre settimane", _A_LINE)],
+)  # fmt: skip
+def test_an_order_that_is_named_is_not_what_was_told_before(
+    actions: ActionServer, before: str, text: str, slots: dict[str, Any]
+) -> None:
+    events = answered("report_fault", before)
+    answer = run(actions, "activation_status", None, text, intent="activation_status", events=events, slots=slots)
+    assert answer.slots.get("_pending_topic") == "activation_status"
+
+
+def test_of_two_orders_the_late_one_is_chased(http_actions: ActionServer, systems: FakeSystems) -> None:
+    order = {
+        "number": "O-2", "title": {"it": "Fibra"}, "state": "porting", "placed": "2026-11-10",
+        "expected": "2026-11-30", "next_step": {"it": "passa"},
+    }  # fmt: skip
+    systems.on("/orders", (200, {"orders": [order, {**order, "number": "O-1", "expected": "2026-11-20"}]}))
+    told = run(http_actions, "activation_status", GIULIA)
+    assert told.said == ["utter_activation_porting", "utter_activation_when", "utter_activation_late"]
+    events = answered("activation_status", *told.said)
+    again = run(http_actions, "activation_status", GIULIA, "e quindi?", events=events)
+    assert again.persons == [("topic", "activation_status", "case_late: O-1")]
+
+
+@pytest.mark.parametrize("text", ["il pomeriggio a che ora aprono", "lo sportello che orari fa", "a che ora riaprite"])
+def test_who_asks_for_the_shop_after_a_visit_is_not_told_the_visit(actions: ActionServer, text: str) -> None:
+    events = answered("technician_appointment", "utter_appointment")
+    slots = {"verified_customer": GIULIA}
+    answer = actions.call("validate_store_form", text=text, intent="store_hours", events=events, slots=slots,
+                          loop="store_form")  # fmt: skip
+    assert "utter_appointment" not in answer.said
