@@ -39,6 +39,12 @@ _WHEN = re.compile(
 _NOTIFY = re.compile(
     r"\b(avvis\w+|avvert\w+|fammi sapere|fatemi sapere|dimmelo|scrivimi|notif\w+|let me know|tell me when)\b", re.I
 )
+#: "Potevate avvisare": who was not told blames us, and asks for no news.
+_NOT_TOLD = re.compile(
+    r"\b(nessun\w*|non|senza|mai|potev\w+|dovev\w+|avrest\w+|nobody|no one|never|didn'?t|without|(should|could) have)\b"
+    r".{0,25}\b(avvis\w+|avvert\w+|notif\w+|let me know|told|tell)\b",
+    re.IGNORECASE,
+)
 
 
 class LineStatus(CareAction):
@@ -56,7 +62,7 @@ class LineStatus(CareAction):
         looked = await look(tracker, systems)
         service = service_of(text(tracker))
         last = tracker.get_slot("_last_incident")
-        if last and _NOTIFY.search(text(tracker)):
+        if last and asks_for_news(text(tracker)):
             await start_watch(str(last), dispatcher, systems)
             return _cleared()
         names_one = bool(looked.choices or looked.unknown)  # and which one must be asked
@@ -91,7 +97,12 @@ def number_told(tracker: Tracker) -> str | None:
 
 def wants_news(tracker: Tracker) -> bool:
     """True when an incident was told just before and the customer writes "avvisami" instead of tapping it."""
-    return told_before(tracker) and bool(tracker.get_slot("_last_incident") and _NOTIFY.search(text(tracker)))
+    return told_before(tracker) and bool(tracker.get_slot("_last_incident") and asks_for_news(text(tracker)))
+
+
+def asks_for_news(said: str) -> bool:
+    """ "Avvisami", "let me know"."""
+    return bool(_NOTIFY.search(said)) and not _NOT_TOLD.search(said)
 
 
 def told_before(tracker: Tracker) -> bool:

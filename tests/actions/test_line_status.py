@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.conftest import ActionServer, Answer, FakeSystems, running_actions
+from tests.actions.conftest import ActionServer, Answer, FakeSystems, answered, running_actions
 
 INCIDENT = {
     "id": "INC-7",
@@ -251,3 +251,14 @@ def test_another_place_is_another_place(actions: ActionServer) -> None:
     told = told_before("action_line_status", "utter_incident_fixed")
     other = ask(actions, "e a firenze?", slots={"_told_place": place}, events=told)
     assert other.said == ["utter_town_fine"] and "Firenze" in other.slots["_told_place"]
+
+
+@pytest.mark.parametrize(
+    "text", ["è una vergogna, potevate avvisare", "nessuno mi ha avvisato di niente", "shame on you, nobody let me know"]
+)
+def test_who_was_not_told_complains_and_asks_for_no_news(actions: ActionServer, text: str) -> None:
+    events, slots = answered("line_status", "utter_incident_fixed"), {"_last_incident": "INC-1042"}
+    answer = actions.call("action_complaint", text=text, intent="complaint", events=events, slots=slots)
+    assert answer.persons == [("complaint", "complaint", "complaint")]
+    asks = actions.call("action_complaint", text="avvisatemi almeno", intent="complaint", events=events, slots=slots)
+    assert asks.said == ["utter_watch_set"]
