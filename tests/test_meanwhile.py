@@ -245,6 +245,15 @@ async def test_who_needs_nobody_any_more_ends_it_by_a_tap(flow: World, text: str
     assert await flow.status() == Status.BOT
 
 
+@pytest.mark.parametrize("text", ["no, non funziona ancora", "nope, still doesn't work"])
+async def test_who_says_that_it_still_does_not_work_needs_somebody(flow: World, text: str) -> None:
+    case = await waits(flow)
+    assert await writes(flow, text, "deny") in (
+        [flow.text("added", number=case.number)], [flow.text("added", "en", number=case.number)]
+    )  # fmt: skip
+    assert await added(flow) == [text]
+
+
 # Answered beside.
 
 

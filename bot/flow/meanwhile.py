@@ -8,6 +8,7 @@ everything else                                             is for the person, w
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -32,6 +33,8 @@ BRIEF = 4
 #: But for so long after an answer of the bot's one that begins like this goes on about it: "e domenica?".
 FOLLOWS, FOLLOWING = timedelta(minutes=3), ("e ", "ed ", "and ", "what about ")
 MANNERS = frozenset({"affirm", "deny", "thank", "goodbye"})
+#: A "no" with one of these may say that it still does not work: "no, non va ancora".
+STILL = re.compile(r"\b(non|not|\w+n['’]?t|ancora|still|nulla|niente|nothing|sempre|peggio|worse)\b", re.IGNORECASE)
 #: More words than this without a question mark tell a story, and the story is for the person.
 A_STORY = 12
 
@@ -45,6 +48,7 @@ async def meanwhile(way: Way, key: ConversationKey, scene: Scene, incoming: Inco
             return await bot_turn(way, key, scene, incoming, asked)
         turn = await _understood(way, scene, incoming, asked)
         topic = taken_for(turn) if turn else ""
+        topic = NOT_UNDERSTOOD if topic == "deny" and STILL.search(asked) else topic
         lately = answered is not None and way.clock() - answered < FOLLOWS
         follows = lately and _brief(asked, topic) and asked.lower().startswith(FOLLOWING)
         # another answer of the bot's to what a person was asked about would be none
