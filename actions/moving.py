@@ -27,11 +27,19 @@ KEEP = re.compile(
     r"|\b(keep|leave) (it|that|the)\b",
     re.IGNORECASE,
 )
+#: What else than a visit people change: "come cambio la password del Wi-Fi?".
+_ELSE = re.compile(
+    r"\b(password|wi-?fi|banc\w+|iban|carta|domiciliazione|indirizzo|residenza|nome|intestat\w+|numero|piano|tariff\w+"
+    r"|offerta|lingua|bank|card|direct debit|address|name|number|plan|language)\b",
+    re.IGNORECASE,
+)
 #: Answers that tell when the visit is.
 TOLD = ("utter_appointment", "utter_appointment_near", "utter_appointment_moved")
 _TIME = re.compile(r"\b(a che ora|che ora|quando|orario|what time|when)\b", re.IGNORECASE)
 #: A longer sentence is about something of its own.
 SHORT = 7
+#: And so is one with a day in it: "mi hanno detto martedì che la carta è scaduta e che devo rifare il contratto".
+LONG = 12
 MOVE = re.compile(
     r"\b(spost\w+|cambi\w+|rimand\w+|rinvi\w+|anticip\w+|posticip\w+|altro giorno"
     r"|giorno (dopo|prima|seguente|successivo)|non (posso|ci sono|sono in casa)"
@@ -142,7 +150,8 @@ def follows_a_visit(tracker: Tracker) -> bool:
     said = text(tracker)
     if said.startswith("/") or not set(TOLD) & set(last_answers(tracker)) or SHOP.search(said):
         return False
-    return bool(MOVE.search(said) or read_day(said, now(tracker).date()))
+    day = read_day(said, now(tracker).date()) and len(said.split()) <= LONG
+    return bool(MOVE.search(said) and not _ELSE.search(said) or day)
 
 
 def asks_when_it_is(tracker: Tracker) -> bool:

@@ -52,6 +52,8 @@ FOLLOW_UPS: tuple[tuple[Callable[[Tracker], bool], Answer], ...] = (
     (follows_a_visit, MoveAppointment().answer),
     (follows_a_product, PriceAvailability().answer),
 )
+#: A longer sentence with a day in it is about something of its own.
+SHORT = 7
 #: A button's title on the narrowest channel.
 TITLE = 20
 #: Another shop farther than this is not offered.
@@ -184,7 +186,8 @@ def follows_a_store(tracker: Tracker) -> bool:
     """True when words that no topic recognised ask on about the shop told just before: a day, a town, "un altro"."""
     said = text(tracker)
     where = find_town(said) or names_street(said) or ANOTHER.search(said)
-    asks = where or read_day(said, now(tracker).date()) or WEEK.search(plain(said))
+    day = read_day(said, now(tracker).date()) or WEEK.search(plain(said))
+    asks = where or day and len(said.split()) <= SHORT
     return bool(asks) and "action_store" in last_actions(tracker)
 
 

@@ -331,3 +331,17 @@ def test_who_asks_for_the_shop_after_a_visit_is_not_told_the_visit(actions: Acti
     answer = actions.call("validate_store_form", text=text, intent="store_hours", events=events, slots=slots,
                           loop="store_form")  # fmt: skip
     assert "utter_appointment" not in answer.said
+
+
+@pytest.mark.parametrize("text", ["posso cambiare l'iban dell'addebito?", "how can I change the address on file"])
+def test_what_else_may_be_changed_moves_no_visit(actions: ActionServer, text: str) -> None:
+    events = answered("technician_appointment", "utter_appointment")
+    answer = actions.call("action_not_understood", text=text, events=events, slots={"verified_customer": GIULIA})
+    assert answer.said == ["utter_rephrase"]
+
+
+@pytest.mark.parametrize("text", ["meglio se cambiamo giorno", "venerdì va bene uguale?"])
+def test_the_visit_itself_may_be_moved_in_any_words(actions: ActionServer, text: str) -> None:
+    events = answered("technician_appointment", "utter_appointment")
+    answer = actions.call("action_not_understood", text=text, events=events, slots={"verified_customer": GIULIA})
+    assert "utter_rephrase" not in answer.said

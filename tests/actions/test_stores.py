@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.conftest import ActionServer, Answer, FakeSystems
+from tests.actions.conftest import ActionServer, Answer, FakeSystems, answered
 
 BARI = {"latitude": 41.1112, "longitude": 16.8554, "name": "Bari"}
 WEEK = {day: "09:00-13:00 15:30-19:30" for day in ("tue", "wed", "thu", "fri", "sat")} | {"mon": "15:30-19:30"}
@@ -322,3 +322,11 @@ def test_an_appointment_at_a_shop_is_answered_honestly(actions: ActionServer) ->
     assert asked.said == ["utter_store_booking", "utter_question_place_or_position"]
     there = form(actions, "do I need to book at the shop in Bari?", intent="find_store", language="en")
     assert there.said == ["utter_store_booking"] and there.slots["_place"]["name"] == "Bari"
+
+
+def test_a_story_with_a_day_in_it_is_no_question_for_the_shop(actions: ActionServer) -> None:
+    told = [*answered("store_hours", "utter_store_open"), {"event": "action", "name": "action_store"}]
+    story = "domani mio cugino viene in treno e allora poi dobbiamo prendere un taxi"
+    assert actions.call("action_not_understood", text=story, events=told).said == ["utter_rephrase"]
+    asks_on = actions.call("action_not_understood", text="ma di domenica no?", events=told)
+    assert [event["name"] for event in asks_on.events if event["event"] == "followup"] == ["store_form"]
