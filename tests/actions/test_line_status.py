@@ -254,7 +254,7 @@ def test_another_place_is_another_place(actions: ActionServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["è una vergogna, potevate avvisare", "nessuno mi ha avvisato di niente", "shame on you, nobody let me know"]
+    "text", ["è una vergogna, potevate avvisare", "nessuno mi ha avvisato di niente", "shame, nobody let me know"]
 )
 def test_who_was_not_told_complains_and_asks_for_no_news(actions: ActionServer, text: str) -> None:
     events, slots = answered("line_status", "utter_incident_fixed"), {"_last_incident": "INC-1042"}
