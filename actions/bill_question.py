@@ -27,8 +27,9 @@ PARTS = (
 #: Said after the bill was told: it is not right.
 DISPUTES = re.compile(
     r"\bnon (mi )?torna|\bnon sono d['’]accordo|\bcontest|\bassurd|\bnon (la|lo) (accetto|pago)\b"
-    r"|\bnon (è|e'|e) (giust|corrett|possibil|ver[oa])|sbagliat|error|esagerat|\btroppo?\b"
-    r"|\b(not|isn'?t|ain'?t|can'?t be) (right|correct|true|possible)|\bwrong|\btoo (much|high)|mistake"
+    r"|\bnon (è|e'|e) (giust|corrett|possibil|ver[oa])|(?<!\bho )sbagliat|error|esagerat|\btroppo?\b"
+    r"|\b(not|isn'?t|ain'?t|can'?t be) (right|correct|true|possible)|\bwrong\b(?! (chat|number|person))"
+    r"|\btoo (much|high)|mistake"
     r"|\b(mai|non (l['’]?|le |li )?(ho|abbiamo)) (chiest|richiest|attivat|ordinat|volut|compr|pres)\w+"
     r"|\bnever (asked|ordered|requested|signed|activated|bought)|\bdidn'?t (ask|order|request|sign|activate|buy)"
     r"|\b(don'?t|do not) agree|\bdisagree|\bdispute|\bwon'?t pay",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.conftest import ActionServer, Answer, FakeSystems
+from tests.actions.conftest import ActionServer, Answer, FakeSystems, answered
 
 #: Twelve days before the demo's bills fall due, and so on: see actions/backends/demo/billing.yml.
 CUSTOMER = "VL-104233"
@@ -200,3 +200,16 @@ def test_a_bill_just_told_is_disputed_in_few_words(actions: ActionServer, text: 
         assert answer.said == ["utter_bill_wrong"] and (answer.custom("handoff") or {})["topic"] == "bill_question"
     assert actions.call("action_small_talk", text="no grazie", intent="deny", **told).said == ["utter_deny"]
     assert actions.call("action_small_talk", text=text, intent="deny").said == ["utter_deny"]
+
+
+@pytest.mark.parametrize(
+    ("text", "disputes"),
+    [("scusate, ho sbagliato persona", False), ("sorry, wrong person", False), ("ma è sbagliata", True),
+     ("avete sbagliato i conti", True), ("this is wrong", True)],
+)  # fmt: skip
+def test_who_was_wrong_themselves_disputes_no_bill(actions: ActionServer, text: str, disputes: bool) -> None:
+    events = answered("bill_question", "utter_bill_why_more")
+    answer = actions.call(
+        "action_not_understood", text=text, events=events, slots={"verified_customer": "VL-104233"}
+    )
+    assert bool(answer.persons) == disputes
