@@ -1,7 +1,7 @@
 """The order of the queue: where a case stands when its waiting begins, marks set by hand, and who jumped it and why.
 
     handoff.request, requeue, transfer.to_team -> stand     the marks that rows and words tell of, and the place
-    listen -> heard                                         what the customer writes while they wait
+    scene.add -> heard                                      what the customer writes while they wait
     desk -> mark                                            a person sets or takes away what they know
     sweep -> late_promises                                  a promise that became late while the customer waits
     teams.fresh -> places_anew                              a team's opening hours were changed while customers wait
