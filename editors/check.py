@@ -8,13 +8,14 @@ from editors.contradictions import check_contradictions
 from editors.examples import check_examples
 from editors.keys import check_keys
 from editors.sentences import Mistake
-from editors.service_texts import check_desk_names, check_service_texts
+from editors.service_texts import check_desk_names, check_service_texts, check_teams
 from editors.understanding import NoModel, check_understanding, understand
 from editors.wiring import check_actions, check_files, check_read, check_stories, check_topics
 
 CHECKS = (
     check_files, check_keys, check_topics, check_examples, check_answers, check_stories, check_read,
     check_contradictions, check_actions, check_desk_names, check_service_texts,
+    check_teams,
 )  # fmt: skip
 
 

@@ -282,6 +282,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "a «{key}» manca {names}, che nell'altra lingua c'è.",
         "“{key}” lacks {names}, which the other language has.",
     ),
+    "teams_topic": (
+        "non c'è nessun argomento e nessun motivo «{name}»: controlla come è scritto in domain/.",
+        "there is no topic and no reason “{name}”: see how domain/ spells it.",
+    ),
     "no_desk_name": (
         "al banco gli operatori leggono «{intent}» così com'è: dagli un nome in {file}, sotto `topic:`.",
         "at the desk people read “{intent}” as it stands here; give it a name in {file}, under `topic:`.",

@@ -1,4 +1,4 @@
-"""What the service itself says (bot/texts/), the same in both languages; what the desk calls the topics."""
+"""What the service itself says (bot/texts/), the same in both languages; the topics at the desk and in teams.yml."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from editors.yaml_lines import Path
 
 FOLDER = "bot/texts"
 DESK = "bot/desk/texts"
+TEAMS = "teams.yml"
 
 
 def check_service_texts(content: Content) -> Iterator[Mistake]:
@@ -50,6 +51,25 @@ def check_desk_names(content: Content) -> Iterator[Mistake]:
         for intent in sorted(typed - set(found.data.get("topic") or ())):
             source, line = content.intents[intent]
             yield Mistake(source.name, line, "no_desk_name", {"intent": intent, "file": found.name})
+
+
+def check_teams(content: Content) -> Iterator[Mistake]:
+    """A misspelt topic would be nobody's: its customers go to the first team, and who waits is not answered."""
+    if not (content.root / TEAMS).exists():
+        return
+    found, desk = read_source(content.root, TEAMS), _read(content, DESK, "it")
+    if not isinstance(found, Source):
+        yield found
+        return
+    reasons = set(desk.data.get("reason") or ()) if isinstance(desk, Source) else set()
+    teams = found.data.get("teams")
+    lists: list[tuple[Path, object]] = [(("while_waiting",), found.data.get("while_waiting"))]
+    for key, team in teams.items() if isinstance(teams, dict) else ():
+        lists.append((("teams", str(key), "topics"), team.get("topics") if isinstance(team, dict) else None))
+    for path, names in lists:
+        for place, name in enumerate(names if isinstance(names, list) else ()):
+            if name not in content.intents and (path[0] != "teams" or name not in reasons):
+                yield found.mistake("teams_topic", *path, place, name=name)
 
 
 def _read(content: Content, folder: str, language: str) -> Source | Mistake | None:

@@ -18,6 +18,7 @@ from editors.content import read_content
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("domain", "nlu", "stories", "tests/content", "actions", "bot/texts", "bot/desk/texts")
+TEAMS = "teams.yml"
 Make = Callable[[Path], None]
 
 
@@ -32,6 +33,7 @@ def content(tmp_path: Path) -> Path:
     """A copy of the product's content, to make mistakes in."""
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / TEAMS, tmp_path)
     return tmp_path
 
 
@@ -263,6 +265,12 @@ MISTAKES: dict[str, tuple[Make, str, str, str]] = {
     "a topic without a name at the desk": (replaced("bot/desk/texts/en.yml", "topic:\n  greet:", "topic:\n  grin:"),
                                            TALK, "  - greet",
                                            "name in bot/desk/texts/en.yml, under `topic:`"),
+    "a topic that a team is misspelt to take": (replaced(TEAMS, "topics: [complaint, ", "topics: [complaints, "), TEAMS,
+                                                "topics: [complaints", "there is no topic and no reason “complaints”"),
+    "a misspelt topic for who waits": (replaced(TEAMS, "[store_hours, ", "[shop_hours, "), TEAMS, "while_waiting: [sh",
+                                       "there is no topic and no reason “shop_hours”"),
+    "a slip in the teams": (replaced(TEAMS, "company: Vivalinea", "\tcompany: Vivalinea"), TEAMS, "\tcompany",
+                            "begins with a tab"),
 }  # fmt: skip
 
 
