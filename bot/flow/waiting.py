@@ -89,8 +89,9 @@ def stands(connection: Connection, way: Way, conversation: Row[Any], now: dateti
         parts.append(way.texts.say("wait_known_by", language, team=team.name[language], by=hour))
     elif not back:
         parts.append(way.texts.say("status_how_long", language))
-    told = Reply(" ".join(parts), _ways_out(connection, way, wait, language, now))
-    if not _said_last(connection, conversation, told.text, since=now - TWICE):
+    text = " ".join(parts)
+    if not _said_last(connection, conversation, text, since=now - TWICE):
+        told = Reply(text, _ways_out(connection, way, wait, language, now))
         say(connection, way, conversation, told, now=now)
 
 
