@@ -47,17 +47,12 @@ class Manners:
         """Is this a topic that somebody asks about beside a greeting?"""
         return topic not in self.topics and topic not in self.answers
 
-    @staticmethod
-    def pieces(text: str) -> list[str]:
-        """What stands between the first pauses."""
-        return [found[0].strip() for found in PIECE.finditer(text) if WORD.search(found[0])][: 2 * MOST]
-
     def without(self, text: str, alone: Callable[[str], bool]) -> str:
         """The text less the manners at its ends, "" when nothing is left.
 
         `alone` tells of what stands between two pauses whether it is no more than manners.
         """
-        pieces = [found for found in PIECE.finditer(text) if WORD.search(found[0])]
+        pieces = _pieces(text)
         first, last = 0, len(pieces)
         while last - first > 1 and first < MOST and alone(pieces[first][0].strip()):
             first += 1
@@ -77,6 +72,15 @@ class Manners:
 
     def _said(self, words: Sequence[re.Match[str]]) -> bool:
         return " ".join(bare(word[0]) for word in words) in self.phrases
+
+
+def first_pieces(text: str) -> list[str]:
+    """What stands between the first pauses."""
+    return [found[0].strip() for found in _pieces(text)[: 2 * MOST]]
+
+
+def _pieces(text: str) -> list[re.Match[str]]:
+    return [found for found in PIECE.finditer(text) if WORD.search(found[0])]
 
 
 def _cut(text: str, parts: Sequence[re.Match[str]], first: int, last: int) -> str:

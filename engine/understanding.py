@@ -13,7 +13,7 @@ import numpy as np
 from engine.calibration import Limits, calibrated, learn, scores
 from engine.encoder import bare, encode
 from engine.intents import Opinion, Topics, fit, sampled, spoken, topics_of
-from engine.manners import Manners, spelled
+from engine.manners import Manners, first_pieces, spelled
 from engine.spelling import Spelling
 
 #: So many sentences tell the limits as well as all would.
@@ -88,7 +88,7 @@ class Model:
         """ "La bolletta è sbagliata, fatemi parlare con qualcuno": a person is asked for, and it is about the bill."""
         if judged.outcome != SURE or judged.ranking[0][0] not in self.manners.beside:
             return judged
-        pieces = self.manners.pieces(text)
+        pieces = first_pieces(text)
         told = [self._alone(piece) for piece in pieces] if len(pieces) > 1 else []
         own = self.manners.beside | self.manners.topics | self.manners.answers
         likely = [one.ranking[0] for one in told if one.outcome == SURE and one.ranking[0][0] not in own]
