@@ -9,7 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.billing import Bill, Item
-from actions.common import CareAction, Event, entity, hand_off, language, last_answers, now, text
+from actions.common import CareAction, Event, entity, hand_off, language, now, text, was_told
 from actions.identity import need_identity
 from actions.words import euros, month, signed_euros, the_day
 
@@ -36,7 +36,7 @@ DISPUTES = re.compile(
     re.IGNORECASE,
 )
 #: Answers that tell a bill.
-TOLD = ("to_pay", "overdue", "paid", "direct_debit", "why")
+TOLD = ("bill_to_pay", "bill_overdue", "bill_paid", "bill_direct_debit", "bill_why")
 #: Changes beyond these are left out of the list; the total difference still tells the truth.
 LISTED = 4
 
@@ -81,13 +81,12 @@ class BillQuestion(CareAction):
 
 def disputes_the_bill(tracker: Tracker) -> bool:
     """True when the bill was told just before and the customer says, in whatever words, that it is not right."""
-    told = any(answer.removeprefix("utter_bill_").startswith(TOLD) for answer in last_answers(tracker))
-    return bool(told and tracker.get_slot("verified_customer") and DISPUTES.search(text(tracker)))
+    return bool(was_told(tracker, *TOLD) and tracker.get_slot("verified_customer") and DISPUTES.search(text(tracker)))
 
 
 def compared(tracker: Tracker) -> bool:
     """True when it was just told why the bill differs: who then says that it is wrong has heard it all."""
-    return any(answer.removeprefix("utter_bill_").startswith("why") for answer in last_answers(tracker))
+    return was_told(tracker, "bill_why")
 
 
 async def dispute(dispatcher: CollectingDispatcher, tracker: Tracker, systems: Backends) -> list[Event]:

@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.cases import CompanyCase
-from actions.common import ROME, CareAction, Event, entity, hand_off, language, last_answers, metadata, now, text
+from actions.common import ROME, CareAction, Event, entity, hand_off, language, metadata, now, text, was_told
 from actions.identity import need_identity
 from actions.opening import SHOP
 from actions.when import say_moment
@@ -108,9 +108,9 @@ class CaseStatus(CareAction):
 
 def follows_a_request(tracker: Tracker) -> bool:
     """True when something under way was told just before, and it is asked when it comes: "e quanto ci vuole?"."""
-    told = any(answer.removeprefix("utter_").startswith(UNDER_WAY) for answer in last_answers(tracker))
     said = text(tracker)
-    return told and bool(WHEN.search(said)) and len(said.split()) <= SHORT and not SHOP.search(said)
+    asks = WHEN.search(said) and len(said.split()) <= SHORT and not SHOP.search(said)
+    return bool(asks) and was_told(tracker, *UNDER_WAY)
 
 
 def desk_cases(tracker: Tracker) -> list[dict[str, Any]]:

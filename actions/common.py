@@ -200,41 +200,34 @@ def intent(tracker: Tracker) -> tuple[str, float]:
     return str(found.get("name") or ""), float(found.get("confidence") or 0.0)
 
 
-def last_turn(tracker: Tracker) -> list[Event]:
-    """The events of the turn before this one, the newest first."""
+def last_turns(tracker: Tracker, turns: int = 1) -> list[Event]:
+    """The events of the `turns` turns before this one, the newest first."""
     turns_back = 0
     found = []
     for event in reversed(tracker.events):
         if event.get("event") == "user":
             turns_back += 1
-            if turns_back == 2:
+            if turns_back > turns:
                 break
-        elif turns_back == 1:
+        elif turns_back:
             found.append(event)
     return found
 
 
 def last_actions(tracker: Tracker) -> list[str]:
     """The actions that ran in the turn before this one."""
-    return [str(one["name"]) for one in last_turn(tracker) if one.get("event") == "action" and one.get("name")]
+    return [str(one["name"]) for one in last_turns(tracker) if one.get("event") == "action" and one.get("name")]
 
 
-def last_answers(tracker: Tracker) -> list[str]:
-    """The names of the answers that the bot gave in the turn before this one."""
-    return [str((one.get("metadata") or {}).get("utter_action")) for one in last_turn(tracker) if one["event"] == "bot"]
+def last_answers(tracker: Tracker, turns: int = 1) -> list[str]:
+    """The names of the answers that the bot gave in the turn before this one, or in the last `turns`."""
+    said = [event for event in last_turns(tracker, turns) if event["event"] == "bot"]
+    return [str((event.get("metadata") or {}).get("utter_action")) for event in said]
 
 
-def answers_of_last(tracker: Tracker, turns: int) -> list[str]:
-    """The names of the answers that the bot gave in the last `turns` turns before this one."""
-    turns_back = 0
-    found = []
-    for event in reversed(tracker.events):
-        turns_back += event.get("event") == "user"
-        if turns_back > turns:
-            break
-        if turns_back and event.get("event") == "bot":
-            found.append(str((event.get("metadata") or {}).get("utter_action")))
-    return found
+def was_told(tracker: Tracker, *beginnings: str, turns: int = 1) -> bool:
+    """True when an answer was given there whose name, without its "utter_", begins like one of these."""
+    return any(answer.removeprefix("utter_").startswith(beginnings) for answer in last_answers(tracker, turns))
 
 
 def entity(tracker: Tracker, name: str) -> str | None:

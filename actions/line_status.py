@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.backends import Backends
 from actions.backends.lines import Incident
-from actions.common import CareAction, answers_of_last, can_share_location, cancels, last_answers, text
+from actions.common import CareAction, can_share_location, cancels, text, was_told
 from actions.facts import find_phone
 from actions.forms import Events, FormCheck, Said, ask
 from actions.identity import own_lines
@@ -91,7 +91,7 @@ def number_told(tracker: Tracker) -> str | None:
     """The number of the line whose state was told up to RECENT messages ago: it is not asked for again."""
     stored = tracker.get_slot("_told_place")
     place = Place.restored(stored) if stored else None
-    recent = any(_tells(answer) for answer in answers_of_last(tracker, RECENT))
+    recent = was_told(tracker, *TOLD, turns=RECENT)
     return place.value if place and place.kind == "number" and recent else None
 
 
@@ -107,11 +107,7 @@ def asks_for_news(said: str) -> bool:
 
 def told_before(tracker: Tracker) -> bool:
     """True when the state of a line was told just before."""
-    return any(_tells(answer) for answer in last_answers(tracker))
-
-
-def _tells(answer: str) -> bool:
-    return answer.removeprefix("utter_").startswith(TOLD)
+    return was_told(tracker, *TOLD)
 
 
 def asks_on(tracker: Tracker) -> Place | None:

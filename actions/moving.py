@@ -167,10 +167,15 @@ async def tell_visit(dispatcher: CollectingDispatcher, tracker: Tracker, systems
     if not visits:
         dispatcher.utter_message(response="utter_appointment_none")
         return []
-    kind = "appointment" if visits[0].movable else "appointment_near"
-    dispatcher.utter_message(response=f"utter_{kind}", **facts(visits[0], tracker))
-    promise_visit(visits[0], dispatcher)
+    say_visit(visits[0], dispatcher, tracker)
     return []
+
+
+def say_visit(visit: Appointment, dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
+    """When it is, which is promised."""
+    kind = "appointment" if visit.movable else "appointment_near"
+    dispatcher.utter_message(response=f"utter_{kind}", **facts(visit, tracker))
+    promise_visit(visit, dispatcher)
 
 
 async def offer(

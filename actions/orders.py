@@ -12,12 +12,12 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.backends import Backends
 from actions.backends.orders import STATES, Order
 from actions.buying import sell, wants_it
-from actions.common import ROME, CareAction, hand_off, language, last_answers, now, promise, text
+from actions.common import ROME, CareAction, hand_off, language, last_answers, now, promise, text, was_told
 from actions.extremes import follows_products
 from actions.follow_ups import Answer, follow_up
 from actions.forms import Events
 from actions.identity import need_identity
-from actions.moving import MOVE, SHORT, facts, offer, tell_visit
+from actions.moving import MOVE, SHORT, facts, offer, say_visit
 from actions.opening import BOOKING, SHOP
 from actions.when import say_day
 
@@ -91,8 +91,8 @@ class ActivationStatus(CareAction):
 def follows_an_order(tracker: Tracker) -> bool:
     """True when an order was told just before, and it is asked when it comes: "quindi domani arriva?"."""
     said = text(tracker)
-    told = any(answer.removeprefix("utter_").startswith("activation") for answer in last_answers(tracker))
-    return told and bool(_COMES.search(said)) and len(said.split()) <= SHORT and not SHOP.search(said)
+    asks = _COMES.search(said) and len(said.split()) <= SHORT and not SHOP.search(said)
+    return bool(asks) and was_told(tracker, "activation")
 
 
 class TechnicianAppointment(CareAction):
@@ -128,7 +128,7 @@ class TechnicianAppointment(CareAction):
         elif wants_move and visits[0].movable:
             done += await offer(visits[0], dispatcher, tracker, systems)
         else:
-            done += await tell_visit(dispatcher, tracker, systems)
+            say_visit(visits[0], dispatcher, tracker)
         return done
 
 

@@ -104,7 +104,7 @@ class PriceAvailability(CareAction):
         dispatcher.utter_message(
             response=f"utter_price_{f'{wish}_' if wish else ''}{'monthly' if product.monthly else 'once'}",
             name=product.name, price=euros(product.price, lang),
-            details=product.details.get(lang) or product.details["it"],
+            details=product.holds(lang),
         )
         if town and not product.monthly:
             say_town(dispatcher, lang, product, town, stock)
@@ -194,8 +194,7 @@ def look_there(town: Town | None) -> list[Event]:
 
 def say_known(dispatcher: CollectingDispatcher, lang: str, product: Product) -> None:
     """What the catalogue says of a product, to a question that it does not answer in so many words."""
-    details = product.details.get(lang) or product.details["it"]
-    dispatcher.utter_message(response="utter_price_all_known", name=product.name, details=details)
+    dispatcher.utter_message(response="utter_price_all_known", name=product.name, details=product.holds(lang))
 
 
 def say_list(
@@ -204,8 +203,7 @@ def say_list(
     """A few products with prices, perhaps with what they hold, and a button for each."""
     priced = [f"{product.name} {euros(product.price, lang)}" for product in products]
     if with_details:
-        held = [product.details.get(lang) or product.details["it"] for product in products]
-        priced = [f"{name} ({what})" for name, what in zip(priced, held, strict=True)]
+        priced = [f"{name} ({product.holds(lang)})" for name, product in zip(priced, products, strict=True)]
     dispatcher.utter_message(
         response=f"utter_price_{kind}",
         list=("; " if with_details else ", ").join(priced),

@@ -92,7 +92,7 @@ def find_holder(text: str, products: list[Product], lang: str) -> Product | None
         return priced[0] if len(priced) == 1 else None
     found = _HOLDS.search(text)
     wanted = {word for word in plain(found["what"]).split() if len(word) >= SHORT} if found else set()
-    held = {one.id: wanted & set(plain(one.details.get(lang) or one.details["it"]).split()) for one in products}
+    held = {one.id: wanted & set(plain(one.holds(lang)).split()) for one in products}
     best = sorted(products, key=lambda one: -len(held[one.id]))
     return best[0] if best and len(held[best[0].id]) > max([len(held[one.id]) for one in best[1:]], default=0) else None
 

@@ -69,9 +69,8 @@ class ReportFault(CareAction):
         if told is not None:
             return [*_cleared(), *told]
         keep = tracker.get_slot("fault_line") if beyond else None if find_phone(words) else number_told(tracker)
-        since = None if words.startswith("/") else SINCE.search(words)
-        what = None if words.startswith("/") else SYMPTOM.search(words)
-        call = None if words.startswith("/") else CALL_AT.search(words)
+        typed = "" if words.startswith("/") else words
+        since, what, call = SINCE.search(typed), SYMPTOM.search(typed), CALL_AT.search(typed)
         return [
             *_cleared(),
             SlotSet("fault_line", keep),

@@ -33,6 +33,10 @@ class Product:
     speed_mbps: float | None = None
     gigabytes: float | None = None
 
+    def holds(self, language: str) -> str:
+        """The details, in Italian where they are not kept in this language."""
+        return self.details.get(language) or self.details["it"]
+
 
 @dataclass(frozen=True)
 class ShopStock:
